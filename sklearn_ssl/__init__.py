@@ -1,0 +1,15 @@
+"""Self-supervised pretraining as scikit-learn transformers."""
+
+from sklearn_ssl._registry import METHODS, all_methods
+from sklearn_ssl.exceptions import CollapseWarning, TrainingDivergedError
+
+__version__ = "0.1.0.dev0"
+
+globals().update(all_methods())
+
+__all__ = [
+    "CollapseWarning",
+    "TrainingDivergedError",
+    "all_methods",
+    *sorted(method.__name__ for method in METHODS),
+]

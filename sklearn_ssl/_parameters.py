@@ -1,0 +1,156 @@
+"""Documentation and checks of the parameters that all methods share."""
+
+from numbers import Integral, Real
+
+TRAINING_PARAMETERS = """\
+modality : {"auto", "table", "image"} or component, default="auto"
+    What X is. "auto" reads a DataFrame or 2-D array as a table, a 4-D array or a list
+    of PIL images as images. ``Image(shape=(28, 28))`` of
+    :mod:`sklearn_ssl.modalities` reads flattened rows as images.
+encoder : str, component, nn.Module or callable, default="auto"
+    The network whose output is the embedding: "mlp", "convnet", "resnet18",
+    "resnet34", "resnet50", a component of :mod:`sklearn_ssl.encoders`, a module
+    (copied, never changed) or a factory of one. A factory may take ``input_shape``.
+    "auto" chooses by modality and size.
+views : component or callable, default="auto"
+    Random variation of a batch: a component of :mod:`sklearn_ssl.views` or a function
+    ``view(batch, source, generator)``. "auto" is the method's own for the modality.
+max_epochs : int or "auto", default="auto"
+    Passes over the data. "auto" makes fewer the more rows there are.
+max_time : float or None, default=None
+    Seconds of training, after which it ends wherever it is. The learning rate follows
+    whichever of time and epochs is further. A fit cut by time is not repeatable.
+batch_size : int, default=256
+    Most rows a step; batches are of nearly equal size.
+learning_rate : float, default=0.001
+    Peak of the schedule: linear warm-up, then half a cosine.
+weight_decay : float, default=0.0001
+    Decay of matrices and kernels; biases and gains have none.
+optimizer : {"adamw", "sgd"}, default="adamw"
+    SGD has momentum 0.9.
+max_grad_norm : float or None, default=None
+    Norm to which gradients are clipped.
+validation_fraction : float, default=0.1
+    Share of the rows on which early stopping judges an epoch.
+early_stopping : bool, default=False
+    End when the loss on held-out rows, under a corruption that is the same each time,
+    no longer improves, and keep the best weights.
+n_iter_no_change : int, default=10
+    Epochs without improvement that end the training.
+tol : float, default=0.0001
+    Least improvement that counts.
+warm_start : bool, default=False
+    Begin ``fit`` from the weights of the last ``fit``.
+device : str, default="auto"
+    "cpu", "cuda", "cuda:1", "mps" ...; "auto" takes a GPU if there is one.
+precision : {"auto", "float32", "bfloat16"}, default="auto"
+    Precision of training: "auto" is bfloat16 autocast where the GPU has it and float32
+    elsewhere. ``transform`` is always float32.
+n_threads : int or None, default=None
+    CPU threads of a fit, at most what torch is set to. Sums depend on it: fix it for
+    results that are the same bit for bit on machines with different cores.
+verbose : int, default=0
+    1 shows a progress bar with the loss and the spread of the embedding.
+random_state : int, RandomState, Generator or None, default=None
+    Determines weights, order, views and masks. ``None`` differs from fit to fit."""
+
+FITTED_ATTRIBUTES = """\
+modality_, encoder_, views_ : components
+    What "auto" became, fitted.
+max_epochs_ : int
+    The number of epochs allowed.
+n_features_in_ : int
+    Columns of a table; pixels times channels of an image.
+feature_names_in_ : ndarray of str
+    Column names of a DataFrame; absent otherwise.
+n_iter_ : int
+    Epochs run.
+loss_curve_ : list of float
+    Mean pretext loss by epoch.
+validation_loss_curve_ : list of float
+    Loss on the held-out rows by epoch; empty without early stopping.
+embedding_std_curve_ : list of float
+    Spread of the embedding's directions by epoch: near 0 it has collapsed.
+n_parameters_ : int
+    Trained parameters, heads included.
+n_threads_ : int
+    CPU threads of the fit.
+device_ : str
+    Where the fit ran."""
+
+
+def insert_shared(cls):
+    """Put the shared parameters and attributes into a class's docstring."""
+    if cls.__doc__:
+        for mark, text in (
+            ("{training_parameters}", TRAINING_PARAMETERS),
+            ("{fitted_attributes}", FITTED_ATTRIBUTES),
+        ):
+            indented = text.replace("\n", "\n    ")
+            cls.__doc__ = cls.__doc__.replace(mark, indented)
+
+
+def check_number(name, value, kind, low, high=None, *, strict=False, words=()):
+    """Check a numeric parameter.
+
+    Parameters
+    ----------
+    name : str
+    value : object
+    kind : {Integral, Real}
+    low, high : number or None
+        Bounds, within which `value` must lie.
+    strict : bool
+        Whether `value` must be above `low` and below `high`.
+    words : tuple
+        Values that are valid besides, e.g. ``("auto",)`` or ``(None,)``.
+
+    Raises
+    ------
+    ValueError
+        If `value` is of another type or out of bounds.
+    """
+    if (value is None or isinstance(value, str)) and value in words:
+        return
+    ok = isinstance(value, kind) and not isinstance(value, bool)
+    if ok and strict:
+        ok = value > low and (high is None or value < high)
+    elif ok:
+        ok = value >= low and (high is None or value <= high)
+    if not ok:
+        noun = "an int" if kind is Integral else "a number"
+        bound = f"above {low}" if strict else f"of at least {low}"
+        if high is not None:
+            bound += f" and {'below' if strict else 'at most'} {high}"
+        other = "".join(f" or {word!r}" for word in words)
+        raise ValueError(f"{name} must be {noun} {bound}{other}, got {value!r}.")
+
+
+def check_option(name, value, options):
+    """Check a parameter that names one of a few options.
+
+    Raises
+    ------
+    ValueError
+        If `value` is none of `options`.
+    """
+    if value not in options:
+        raise ValueError(f"{name} must be one of {list(options)}, got {value!r}.")
+
+
+def check_training_parameters(est):
+    """Check the parameters that all methods share; raise ValueError."""
+    check_number("max_epochs", est.max_epochs, Integral, 1, words=("auto",))
+    check_number("max_time", est.max_time, Real, 0, strict=True, words=(None,))
+    check_number("batch_size", est.batch_size, Integral, 2)
+    check_number("learning_rate", est.learning_rate, Real, 0, strict=True)
+    check_number("weight_decay", est.weight_decay, Real, 0)
+    norm = est.max_grad_norm
+    check_number("max_grad_norm", norm, Real, 0, strict=True, words=(None,))
+    share = est.validation_fraction
+    check_number("validation_fraction", share, Real, 0, 1, strict=True)
+    check_number("n_iter_no_change", est.n_iter_no_change, Integral, 1)
+    check_number("tol", est.tol, Real, 0)
+    check_number("n_threads", est.n_threads, Integral, 1, words=(None,))
+    check_option("optimizer", est.optimizer, ("adamw", "sgd"))
+    check_option("precision", est.precision, ("auto", "float32", "bfloat16"))

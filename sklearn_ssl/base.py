@@ -1,0 +1,415 @@
+"""The estimator layer: scikit-learn outside, a pretext task and its training inside."""
+
+import copy
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+from warnings import warn
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ssl._parameters import check_training_parameters, insert_shared
+from sklearn_ssl.encoders import resolve_encoder
+from sklearn_ssl.engine.callbacks import (
+    CallbackSupportMixin,
+    EpochCallbacks,
+    with_callbacks,
+)
+from sklearn_ssl.exceptions import CollapseWarning, TrainingDivergedError
+from sklearn_ssl.modalities import as_table, concat_rows, resolve_modality
+from sklearn_ssl.views import resolve_views
+
+# Spread of directions below which an embedding counts as collapsed.
+_COLLAPSED_STD = 0.01
+# With fewer rows nothing is held out for early stopping.
+_MIN_ROWS_TO_HOLD_OUT = 20
+# Rows of the past that the statistics of `partial_fit` remember.
+_MAX_ROWS_REMEMBERED = 10_000
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SSLTransformer(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+):
+    """Base of all methods: ``fit`` solves a pretext task, ``transform`` embeds.
+
+    A subclass declares its parameters as dataclass fields and describes its task in
+    ``_build_task`` and ``_loss`` (:class:`~sklearn_ssl.engine.task.Task` says how).
+
+    Parameters
+    ----------
+    {training_parameters}
+
+    Attributes
+    ----------
+    {fitted_attributes}
+    """
+
+    # What the method can read, and how long "auto" trains: epochs within bounds, such
+    # that about `rows_to_see` rows are seen.
+    modalities: ClassVar[tuple] = ("table", "image")
+    rows_to_see: ClassVar[int] = 400_000
+    epoch_bounds: ClassVar[tuple] = (10, 200)
+
+    modality: object = "auto"
+    encoder: object = "auto"
+    views: object = "auto"
+    max_epochs: int | str = "auto"
+    max_time: float | None = None
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    optimizer: str = "adamw"
+    max_grad_norm: float | None = None
+    validation_fraction: float = 0.1
+    early_stopping: bool = False
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+    n_threads: int | None = None
+    verbose: int = 0
+    random_state: object = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        insert_shared(cls)
+
+    # What a method says of itself -----------------------------------------------------
+
+    def _check_parameters(self):
+        """Raise ValueError for a bad parameter; extended by methods."""
+        check_training_parameters(self)
+
+    def _default_views(self, modality):
+        """The component that ``views="auto"`` stands for."""
+        return modality.default_views()
+
+    def _build_task(self, task):
+        """Add heads, queues or teachers to the task as attributes."""
+
+    def _loss(self, task, batch):
+        """Return the scalar loss of a batch."""
+        raise NotImplementedError
+
+    def _encode(self, task, batch):
+        """Return the embedding of a batch."""
+        return task.embed(batch)
+
+    def _after_step(self, task):
+        """Run after each optimizer step."""
+
+    # What users call ------------------------------------------------------------------
+
+    def fit(self, X, y=None, *, X_unlabeled=None):
+        """Pretrain on the rows of X, and on those of X_unlabeled if given.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+            n rows of what ``modality`` says.
+        y : ignored
+            Present for API consistency.
+        X_unlabeled : like X or None, default=None
+            More rows. Inside a Pipeline, route it with
+            ``set_fit_request(X_unlabeled=True)``.
+
+        Returns
+        -------
+        self : SSLTransformer
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are unfit; training has not begun then.
+        TrainingDivergedError
+            If the loss becomes NaN or infinite. An earlier fit stays as it was.
+        """
+        with _unchanged_on_error(self):
+            return self._fit(X, y, X_unlabeled)
+
+    def partial_fit(self, X, y=None):
+        """Train for one more pass over X, at a constant learning rate.
+
+        The first call reads the data's columns, categories and statistics from X; later
+        calls keep them. The optimizer's state is kept between calls, not by pickling.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+        y : ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : SSLTransformer
+        """
+        with _unchanged_on_error(self):
+            return self._partial_fit(X)
+
+    def transform(self, X):
+        """Embed X.
+
+        A row's embedding does not depend, not by a bit, on the rows beside it.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+
+        Returns
+        -------
+        Z : ndarray of shape (n, d), float32
+            Centred columns of equal spread, scaled such that a row's norm does not
+            depend on d: made for classifiers of default settings, without a scaler.
+        """
+        check_is_fitted(self)
+        return self._network.encode(self._read(self.modality_, X))
+
+    def score(self, X, y=None):
+        """Minus the mean pretext loss of X, under a corruption that is always the same.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+        y : ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        score : float
+            Higher is better. Comparable between fits of one method on one X with the
+            same ``batch_size``.
+        """
+        check_is_fitted(self)
+        return self._network.score(self._read(self.modality_, X), self.batch_size)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tables = "table" in self.modalities
+        tags.input_tags.allow_nan = tables
+        tags.input_tags.string = tables
+        tags.input_tags.categorical = tables
+        tags.input_tags.three_d_array = "image" in self.modalities
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.non_deterministic = False
+        return tags
+
+    # How they do it -------------------------------------------------------------------
+
+    @with_callbacks
+    def _fit(self, X, y, X_unlabeled):
+        self._check_parameters()
+        previous = self._network if self.warm_start and _is_fitted(self) else None
+        if X_unlabeled is not None:
+            X = concat_rows(X, X_unlabeled)
+        arrays = self._read_training_rows(X, previous)
+        n_rows = _n_rows(arrays)
+        self.max_epochs_ = self._resolve_max_epochs(n_rows)
+        callbacks = EpochCallbacks(self, X, y, self.max_epochs_)
+        training, source = self._start(arrays, previous, self.max_epochs_)
+
+        def fitted_now():
+            return self._results(training, arrays, weights=training.last_good)
+
+        with _threads_of(self):
+            try:
+                training.run(
+                    source,
+                    self.max_epochs_,
+                    validation_rows=self._n_validation_rows(n_rows),
+                    begin_epoch=callbacks.begin_epoch,
+                    end_epoch=lambda: callbacks.end_epoch(fitted_now),
+                )
+            except TrainingDivergedError as error:
+                if training.n_epochs:
+                    error.last_good = copy.copy(self)
+                    vars(error.last_good).update(fitted_now())
+                raise
+            vars(self).update(self._results(training, arrays, task=training.task))
+        vars(self).pop("_session", None)
+        callbacks.end_fit()
+        self._warn_of_collapse()
+        return self
+
+    def _partial_fit(self, X):
+        self._check_parameters()
+        previous = self._network if _is_fitted(self) else None
+        arrays = self._read_training_rows(X, previous)
+        session = vars(self).get("_session")
+        if session is None:
+            self._n_rows_remembered = 0
+            session, source = self._start(arrays, previous)
+        else:
+            from sklearn_ssl.engine.batches import TensorSource
+
+            source = TensorSource(arrays, session.device)
+        with _threads_of(self):
+            try:
+                session.run(source, 1)
+            except BaseException:
+                session.task.load_state_dict(session.last_good)
+                raise
+            self.max_epochs_ = session.n_epochs
+            n_before = self._n_rows_remembered
+            results = self._results(session, arrays, n_before, task=session.task)
+        vars(self).update(results, _session=session)
+        n_rows = n_before + _n_rows(arrays)
+        self._n_rows_remembered = min(n_rows, _MAX_ROWS_REMEMBERED)
+        self._warn_of_collapse()
+        return self
+
+    def _read(self, modality, X, fit=False):
+        """Check X and turn it into arrays; in `fit` learn the modality from it."""
+        if modality.name == "table":
+            X = as_table(X)
+            native = getattr(X, "to_native", lambda: X)()
+            validate_data(self, native, reset=fit, skip_check_array=True)
+        if fit:
+            modality.fit(X)
+        arrays = modality.to_arrays(X)
+        if fit and modality.name != "table":
+            self.n_features_in_ = int(np.prod(modality.shape_))
+        return arrays
+
+    def _read_training_rows(self, X, previous):
+        """Read X and resolve the components, or keep those of a previous fit."""
+        name = type(self).__name__
+        if previous is None:
+            kind = resolve_modality(self.modality, X, self.modalities, name)
+            arrays = self._read(kind, X, fit=True)
+            self.modality_ = kind
+            self.encoder_ = resolve_encoder(self.encoder, kind.default_encoder())
+            self.views_ = resolve_views(self.views, self._default_views(kind), kind)
+        else:
+            arrays = self._read(self.modality_, X)
+        if _n_rows(arrays) < 2:
+            raise ValueError(
+                f"Found array with 1 sample(s) while a minimum of 2 is required by "
+                f"{name}."
+            )
+        return arrays
+
+    def _start(self, arrays, previous, max_epochs=None):
+        """Build the task, with the weights of a previous fit if given, and training."""
+        from sklearn_ssl.engine.batches import TensorSource
+        from sklearn_ssl.engine.devices import resolve_device, resolve_precision
+        from sklearn_ssl.engine.network import FittedNetwork
+        from sklearn_ssl.engine.random import as_seed
+        from sklearn_ssl.engine.training import Training
+
+        device = resolve_device(self.device)
+        seed = as_seed(self.random_state)
+        recipe = {
+            "method": clone(self),
+            "modality": self.modality_,
+            "encoder": self.encoder_,
+            "views": self.views_,
+        }
+        weights = None if previous is None else previous.state()
+        network = FittedNetwork(recipe, weights=weights, seed=seed)
+        patience = self.n_iter_no_change
+        holds_out = self._n_validation_rows(_n_rows(arrays)) > 0
+        training = Training(
+            network.task,
+            device=device,
+            seed=seed,
+            max_epochs=max_epochs,
+            patience=patience if holds_out and max_epochs else None,
+            autocast=resolve_precision(self.precision, device),
+            **{name: getattr(self, name) for name in _TRAINING_PARAMETERS},
+        )
+        training.recipe = recipe
+        return training, TensorSource(arrays, device)
+
+    def _results(self, training, arrays, n_before=0, *, task=None, weights=None):
+        """The fitted attributes of a training, as it stands or ended."""
+        from sklearn_ssl.engine.network import FittedNetwork
+
+        network = FittedNetwork(training.recipe, task=task, weights=weights)
+        network.measure(arrays, self.modality_.embedding_norm, n_before)
+        return {
+            "_network": network,
+            "_n_features_out": len(network.task.center),
+            "n_iter_": training.n_epochs,
+            "loss_curve_": list(training.loss_curve),
+            "validation_loss_curve_": list(training.validation_loss_curve),
+            "embedding_std_curve_": list(training.embedding_std_curve),
+            "n_parameters_": sum(p.numel() for p in network.task.parameters()),
+            "device_": str(training.device),
+        }
+
+    def _resolve_max_epochs(self, n_rows):
+        if self.max_epochs != "auto":
+            return self.max_epochs
+        low, high = self.epoch_bounds
+        return int(min(max(self.rows_to_see / n_rows, low), high))
+
+    def _n_validation_rows(self, n_rows):
+        if not self.early_stopping or n_rows < _MIN_ROWS_TO_HOLD_OUT:
+            return 0
+        return min(max(round(self.validation_fraction * n_rows), 2), n_rows - 2)
+
+    def _warn_of_collapse(self):
+        std = self.embedding_std_curve_[-1]
+        if std < _COLLAPSED_STD:
+            warn(
+                f"The embedding of {type(self).__name__} has collapsed: the spread of "
+                f"its directions is {std:.2g} (1 fills the sphere). Look at the views "
+                "(are all rows alike?), lower learning_rate or weight_decay, or raise "
+                "batch_size.",
+                CollapseWarning,
+                stacklevel=4,
+            )
+
+    def __getstate__(self):
+        # The optimizer of `partial_fit` is not worth its weight in a pickle.
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_session"}
+
+
+insert_shared(SSLTransformer)
+
+_TRAINING_PARAMETERS = (
+    "max_time batch_size learning_rate weight_decay optimizer max_grad_norm tol verbose"
+).split()
+
+
+def _is_fitted(estimator):
+    return estimator.__sklearn_is_fitted__()
+
+
+def _n_rows(arrays):
+    return len(next(iter(arrays.values())))
+
+
+@contextmanager
+def _threads_of(estimator):
+    from sklearn_ssl.engine.threads import pinned_threads
+
+    with pinned_threads(estimator.n_threads) as estimator.n_threads_:
+        yield
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,169 @@
+"""Encoders: the networks whose output is the embedding.
+
+The classes here hold parameters only; each builds its network, from the module of the
+same name, when a fit begins. None of them imports torch before that.
+"""
+
+import inspect
+from copy import deepcopy
+from dataclasses import dataclass
+
+from sklearn.base import BaseEstimator, clone
+
+__all__ = ["MLP", "ConvNet", "ResNet"]
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class MLP(BaseEstimator):
+    """Multilayer perceptron, for tables.
+
+    Parameters
+    ----------
+    hidden : tuple of int, default=(256, 256, 256, 256)
+        Width of each layer; the last is the width of the embedding.
+    dropout : float, default=0.0
+        Share of the units of each layer that are zeroed while training.
+
+    Examples
+    --------
+    >>> from sklearn_ssl import SCARF
+    >>> from sklearn_ssl.encoders import MLP
+    >>> SCARF(encoder=MLP(hidden=(64, 32))).get_params()["encoder__hidden"]
+    (64, 32)
+    """
+
+    hidden: tuple = (256, 256, 256, 256)
+    dropout: float = 0.0
+
+    def build(self, input_shape):
+        """Build the network for inputs of shape (n, *input_shape)."""
+        from sklearn_ssl.encoders.mlp import MLPNetwork
+
+        return MLPNetwork(_flat(input_shape, self), self.hidden, self.dropout)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ConvNet(BaseEstimator):
+    """Small convolutional network: quick on a CPU, for images up to about 64 pixels.
+
+    Parameters
+    ----------
+    channels : tuple of int, default=(32, 64, 128, 256)
+        Channels of each 3x3 convolution; the mean and the maximum of the last over the
+        image make the embedding, which is twice as wide.
+    """
+
+    channels: tuple = (32, 64, 128, 256)
+
+    def build(self, input_shape):
+        """Build the network for inputs of shape (n, *input_shape)."""
+        from sklearn_ssl.encoders.convnet import ConvNetNetwork
+
+        channels, *size = _image(input_shape, self)
+        return ConvNetNetwork(channels, tuple(size), tuple(self.channels))
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ResNet(BaseEstimator):
+    """Residual network (He et al., 2016), with a 3x3 stem for small images.
+
+    Parameters
+    ----------
+    depth : {18, 34, 50}, default=18
+        Number of layers.
+    width : int, default=64
+        Channels of the first stage.
+    small_stem : "auto" or bool, default="auto"
+        Whether the first layer is a 3x3 convolution without pooling; "auto" does this
+        for images up to 64 pixels.
+    """
+
+    depth: int = 18
+    width: int = 64
+    small_stem: object = "auto"
+
+    def build(self, input_shape):
+        """Build the network for inputs of shape (n, *input_shape)."""
+        from sklearn_ssl.encoders.resnet import ResNetNetwork
+
+        channels, *size = _image(input_shape, self)
+        return ResNetNetwork(
+            channels, tuple(size), self.depth, self.width, self.small_stem
+        )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Custom(BaseEstimator):
+    """Wraps an ``nn.Module``, or a factory of one, that was passed as ``encoder``."""
+
+    module: object
+
+    def build(self, input_shape):
+        """Copy the module, or call the factory."""
+        if hasattr(self.module, "state_dict"):
+            return deepcopy(self.module)
+        if "input_shape" in inspect.signature(self.module).parameters:
+            return self.module(input_shape=tuple(input_shape))
+        return self.module()
+
+
+_NAMES = {
+    "mlp": MLP(),
+    "convnet": ConvNet(),
+    "resnet18": ResNet(depth=18),
+    "resnet34": ResNet(depth=34),
+    "resnet50": ResNet(depth=50),
+}
+
+
+def resolve_encoder(encoder, default):
+    """The component for an ``encoder`` parameter.
+
+    Parameters
+    ----------
+    encoder : str, component, nn.Module or callable
+    default : component
+        What "auto" stands for.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `encoder` is none of these.
+    """
+    if isinstance(encoder, str):
+        if encoder == "auto":
+            return default
+        if encoder not in _NAMES:
+            raise ValueError(
+                f"encoder={encoder!r} is unknown. Choose one of "
+                f"{sorted(['auto', *_NAMES])}, or pass a component of "
+                "sklearn_ssl.encoders, an nn.Module or a factory of one."
+            )
+        return clone(_NAMES[encoder])
+    if hasattr(encoder, "build"):
+        return clone(encoder)
+    if hasattr(encoder, "state_dict") or callable(encoder):
+        return Custom(module=encoder)
+    raise TypeError(
+        "encoder must be a name, a component of sklearn_ssl.encoders, an nn.Module or "
+        f"a factory of one, got {encoder!r}."
+    )
+
+
+def _flat(input_shape, encoder):
+    if len(input_shape) != 1:
+        raise ValueError(
+            f"{encoder!r} takes rows of numbers, but the modality gives tensors of "
+            f"shape {('n', *input_shape)}. Pass encoder='auto'."
+        )
+    return input_shape[0]
+
+
+def _image(input_shape, encoder):
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"{encoder!r} takes images, but the modality gives tensors of shape "
+            f"{('n', *input_shape)}. Pass modality='image' (for flattened rows "
+            "modality=Image(shape=(height, width))), or encoder='auto'."
+        )
+    return input_shape

@@ -1,0 +1,128 @@
+"""Input layers: from a batch (dict of tensors) to the tensor that an encoder sees."""
+
+import torch
+from torch import nn
+
+from sklearn_ssl import objectives
+
+
+class TabularInput(nn.Module):
+    """Numbers, missing indicators and embedded categories side by side.
+
+    Parameters
+    ----------
+    n_numbers, n_missing : int
+    cardinalities : list of int
+        Codes of each category column. Codes 0 (missing) and 1 (unseen) may never occur
+        in training; they start, and then stay, at the zero vector.
+    embedding_dim : int
+        Width of a category's embedding.
+    """
+
+    tile = 512
+
+    def __init__(self, n_numbers, n_missing, cardinalities, embedding_dim=8):
+        super().__init__()
+        self.n_numbers = n_numbers
+        self.n_missing = n_missing
+        self.cardinalities = tuple(cardinalities)
+        n_categories = len(self.cardinalities)
+        width = n_numbers + n_missing + n_categories * embedding_dim
+        self.output_shape = (width,)
+        if n_categories:
+            starts = torch.tensor((0, *self.cardinalities)).cumsum(0)
+            self.register_buffer("starts", starts[:-1], persistent=False)
+            self.embedding = nn.Embedding(int(starts[-1]), embedding_dim)
+            with torch.no_grad():
+                # A column of categories enters with the norm of a column of numbers.
+                self.embedding.weight.mul_(embedding_dim**-0.5)
+                self.embedding.weight[torch.cat([starts[:-1], starts[:-1] + 1])] = 0
+
+    def prepare(self, batch):
+        """Return the batch: tables need nothing before their views."""
+        return batch
+
+    def example(self, n):
+        """An empty batch of n rows."""
+        batch = {}
+        if self.n_numbers:
+            batch["numbers"] = torch.zeros(n, self.n_numbers)
+        if self.n_missing:
+            batch["missing"] = torch.zeros(n, self.n_missing)
+        if self.cardinalities:
+            batch["categories"] = torch.zeros(
+                n, len(self.cardinalities), dtype=torch.int64
+            )
+        return batch
+
+    def forward(self, batch):
+        """Map a batch to shape (n, width)."""
+        parts = [batch[name] for name in ("numbers", "missing") if name in batch]
+        if "categories" in batch:
+            parts.append(self.embedding(batch["categories"] + self.starts).flatten(1))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def decoder(self, n_inputs, hidden):
+        """A network from an embedding to what `reconstruction_loss` takes."""
+        width = self.n_numbers + self.n_missing
+        if self.cardinalities:
+            width += len(self.cardinalities) * max(self.cardinalities)
+        return nn.Sequential(
+            nn.Linear(n_inputs, hidden), nn.ReLU(), nn.Linear(hidden, width)
+        )
+
+    def reconstruction_loss(self, output, batch):
+        """Mean over columns of squared error (numbers) and cross-entropy (the rest)."""
+        sizes = [self.n_numbers, self.n_missing]
+        sizes.append(output.shape[1] - sum(sizes))
+        numbers, missing, categories = output.split(sizes, dim=1)
+        losses, n_columns = 0.0, 0
+        if self.n_numbers:
+            losses = objectives.squared_error(numbers, batch["numbers"])
+            n_columns += self.n_numbers
+        if self.n_missing:
+            losses = losses + objectives.binary_cross_entropy(missing, batch["missing"])
+            n_columns += self.n_missing
+        if self.cardinalities:
+            losses = losses + objectives.categorical_cross_entropy(
+                categories, batch["categories"], self.cardinalities
+            )
+            n_columns += len(self.cardinalities)
+        return losses / n_columns
+
+
+class ImageInput(nn.Module):
+    """Pixels standardized by the statistics of the training images.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (channels, height, width).
+    low, high : float
+        Pixel values that stand for 0 and 1.
+    mean, std : array-like of shape (channels,)
+        Statistics of the pixels once they lie in [0, 1].
+    """
+
+    tile = 128
+
+    def __init__(self, shape, low, high, mean, std):
+        super().__init__()
+        self.output_shape = tuple(shape)
+        self.low = float(low)
+        self.span = float(high - low)
+        for name, value in (("mean", mean), ("std", std)):
+            value = torch.as_tensor(value, dtype=torch.float32).view(1, -1, 1, 1)
+            self.register_buffer(name, value, persistent=False)
+
+    def prepare(self, batch):
+        """Bring the pixels to float32 in [0, 1], where views work."""
+        return {"pixels": (batch["pixels"].float() - self.low) / self.span}
+
+    def example(self, n):
+        """A batch of n empty images."""
+        return {"pixels": torch.zeros(n, *self.output_shape)}
+
+    def forward(self, batch):
+        """Standardize, shape (n, channels, height, width)."""
+        return (batch["pixels"] - self.mean) / self.std

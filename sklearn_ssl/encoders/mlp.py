@@ -1,0 +1,58 @@
+"""Multilayer perceptrons: the encoder of tables, and projection heads."""
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+
+class MLPNetwork(nn.Module):
+    """Linear layers, each followed by ReLU.
+
+    Parameters
+    ----------
+    n_inputs : int
+    hidden : tuple of int
+        Width of each layer.
+    dropout : float
+    """
+
+    def __init__(self, n_inputs, hidden, dropout=0.0):
+        super().__init__()
+        widths = [n_inputs, *hidden]
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))
+            for a, b in pairwise(widths)
+        )
+
+    def forward(self, x):
+        """Map (n, n_inputs) to the last layer's output, (n, hidden[-1])."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def all_layers(self, x):
+        """Map (n, n_inputs) to all layers' outputs side by side, (n, sum(hidden))."""
+        outputs = []
+        for layer in self.layers:
+            x = layer(x)
+            outputs.append(x)
+        return torch.cat(outputs, dim=1)
+
+
+def projection_head(n_inputs, hidden, n_outputs, batch_norm=True):
+    """Two linear layers with ReLU between, to put between an encoder and its loss.
+
+    Parameters
+    ----------
+    n_inputs, hidden, n_outputs : int
+    batch_norm : bool
+        Normalize the hidden layer over the batch.
+    """
+    norm = [nn.BatchNorm1d(hidden)] if batch_norm else []
+    return nn.Sequential(
+        nn.Linear(n_inputs, hidden, bias=not batch_norm),
+        *norm,
+        nn.ReLU(),
+        nn.Linear(hidden, n_outputs),
+    )

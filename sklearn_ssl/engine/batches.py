@@ -1,0 +1,71 @@
+"""Data as the engine sees it: something that returns batches by row numbers."""
+
+import torch
+
+
+class TensorSource:
+    """Rows held in memory, as a dict of tensors with one first dimension.
+
+    On a GPU the tensors live there if they fit into half of its free memory; else they
+    stay in pinned memory and each batch is copied without blocking.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+    device : torch.device
+    """
+
+    def __init__(self, arrays, device):
+        self.device = device
+        self.tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
+        self.n_rows = len(next(iter(self.tensors.values())))
+        if device.type == "cuda":
+            size = sum(t.nbytes for t in self.tensors.values())
+            if size < torch.cuda.mem_get_info(device)[0] / 2:
+                self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
+            else:
+                self.tensors = {k: t.pin_memory() for k, t in self.tensors.items()}
+        elif device.type != "cpu":
+            self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
+
+    def batch(self, rows):
+        """The rows numbered `rows` (int64 tensor on the CPU), on the device."""
+        found = {}
+        for name, tensor in self.tensors.items():
+            part = tensor[rows.to(tensor.device)]
+            if part.device != self.device:
+                part = part.pin_memory().to(self.device, non_blocking=True)
+            found[name] = part
+        return found
+
+
+class Rows:
+    """Some rows of a source, cut into batches of nearly equal size.
+
+    No batch is larger than `batch_size` nor smaller than half of it: a tiny last batch
+    would be noise for batch normalization and leave a contrast without negatives.
+
+    Parameters
+    ----------
+    source : TensorSource
+    rows : int64 tensor
+    batch_size : int
+    generator : torch.Generator or None
+        Shuffles the rows anew in each pass; without it they keep their order.
+    """
+
+    def __init__(self, source, rows, batch_size, generator=None):
+        self.source = source
+        self.rows = rows
+        self.generator = generator
+        self.n_batches = -(-len(rows) // batch_size)
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        rows = self.rows
+        if self.generator is not None:
+            rows = rows[torch.randperm(len(rows), generator=self.generator)]
+        for part in rows.tensor_split(self.n_batches):
+            yield self.source.batch(part), None

@@ -1,0 +1,136 @@
+"""A trained task as a fitted estimator keeps it: pickled as numpy arrays."""
+
+import threading
+
+import numpy as np
+import torch
+
+from sklearn_ssl.engine.batches import TensorSource
+from sklearn_ssl.engine.devices import resolve_device
+from sklearn_ssl.engine.random import WEIGHTS, make_generator
+from sklearn_ssl.engine.task import build_task
+from sklearn_ssl.engine.training import pretext_loss
+
+# Rows encoded at once when the statistics of an embedding are taken.
+_MAX_STATISTICS_ROWS = 20_000
+
+
+class FittedNetwork:
+    """Weights and the recipe to rebuild the network that they belong to.
+
+    Pickling keeps neither torch objects nor data: the weights travel as numpy arrays
+    and the network is rebuilt when it is first needed, on the device present there.
+
+    Parameters
+    ----------
+    recipe : dict
+        The arguments of :func:`~sklearn_ssl.engine.task.build_task` but the generator.
+    task : Task or None
+        The trained task; if ``None`` it is built when first needed.
+    weights : dict of str to ndarray or tensor, or None
+        Loaded into a task that is built; ``None`` keeps its initial weights.
+    seed : int
+        Determines the initial weights.
+    """
+
+    def __init__(self, recipe, *, task=None, weights=None, seed=0):
+        self.recipe = recipe
+        self.weights = weights
+        self.seed = seed
+        self._task = task
+        self._lock = threading.RLock()
+
+    def state(self):
+        """The weights as a dict of numpy arrays."""
+        if self._task is None:
+            return self.weights
+        state = self._task.state_dict()
+        return {name: t.detach().cpu().numpy() for name, t in state.items()}
+
+    def __getstate__(self):
+        return {"recipe": self.recipe, "weights": self.state(), "seed": self.seed}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, _task=None, _lock=threading.RLock())
+
+    @property
+    def task(self):
+        """The task on its device, in evaluation mode."""
+        with self._lock:
+            if self._task is None:
+                generator = make_generator(self.seed, WEIGHTS)
+                task = build_task(**self.recipe, generator=generator)
+                if self.weights is not None:
+                    state = {k: torch.as_tensor(v) for k, v in self.weights.items()}
+                    task.load_state_dict(state)
+                device = resolve_device(self.recipe["method"].device)
+                self._task, self.weights = task.to(device), None
+            return self._task
+
+    def encode(self, arrays):
+        """Embed rows in tiles of one size, so that no row depends on its company.
+
+        Parameters
+        ----------
+        arrays : dict of str to ndarray
+            What the modality's ``to_arrays`` returns, n rows.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n, d), float32
+        """
+        task = self.task
+        device = task.center.device
+        arrays = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        n, tile = len(next(iter(arrays.values()))), task.inputs.tile
+        embedding = np.empty((n, len(task.center)), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, n, tile):
+                part = slice(start, start + tile)
+                batch = {k: _pad(a[part], tile).to(device) for k, a in arrays.items()}
+                rows = embedding[part]
+                rows[:] = task.encode(batch)[: len(rows)].float().cpu().numpy()
+        return embedding
+
+    def measure(self, arrays, norm, n_before=0):
+        """Take the embedding's mean and spread over rows, which `encode` then removes.
+
+        Each column is centred and brought to one standard deviation, and the whole is
+        scaled such that a row's L2 norm is about `norm` whatever the number of columns.
+
+        Parameters
+        ----------
+        arrays : dict of str to ndarray
+        norm : float
+        n_before : int
+            Rows that the statistics in place stand for; they keep that weight.
+        """
+        task = self.task
+        n = len(next(iter(arrays.values())))
+        rows = np.linspace(0, n - 1, min(n, _MAX_STATISTICS_ROWS)).astype(int)
+        before = task.center.double().cpu().numpy(), task.scale.double().cpu().numpy()
+        task.center.zero_()
+        task.scale.fill_(1.0)
+        z = self.encode({name: array[rows] for name, array in arrays.items()})
+        center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
+        # Columns that hardly vary beside the others hold noise: leave them small.
+        floor = 0.01 * np.sqrt(np.mean(std**2)) + 1e-12
+        scale = 1 / np.maximum(std, floor)
+        scale *= norm / max(np.linalg.norm(scale * std), 1e-12)
+        share = n_before / (n_before + n)
+        center = share * before[0] + (1 - share) * center
+        scale = share * before[1] + (1 - share) * scale
+        task.center.copy_(torch.from_numpy(center))
+        task.scale.copy_(torch.from_numpy(scale))
+
+    def score(self, arrays, batch_size):
+        """Minus the mean pretext loss of rows on a fixed corruption."""
+        with self._lock:  # scoring swaps the task's generator
+            source = TensorSource(arrays, self.task.center.device)
+            return -pretext_loss(self.task, source, batch_size)
+
+
+def _pad(rows, n):
+    if len(rows) == n:
+        return rows
+    return torch.cat([rows, rows[-1:].expand(n - len(rows), *rows.shape[1:])])

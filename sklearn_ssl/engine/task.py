@@ -1,0 +1,143 @@
+"""A pretext task: the networks of one method, its views and its loss."""
+
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from sklearn_ssl.engine.random import (
+    SCORE,
+    SeededDropout,
+    make_generator,
+    seed_dropout,
+    seeded_initialization,
+)
+
+
+class Task(nn.Module):
+    """The module that is trained: input layer, encoder and what the method adds.
+
+    A method describes itself in up to four functions, which receive the task:
+    ``_build_task`` adds heads, queues and teachers as attributes, ``_loss`` returns the
+    scalar to minimize, ``_encode`` the embedding (the encoder's output unless a method
+    says otherwise), and ``_after_step`` runs after each optimizer step.
+
+    Parameters
+    ----------
+    method : SSLTransformer
+        Supplies the functions and their parameters; it is read, never changed.
+    inputs : nn.Module
+        Turns a batch (dict of tensors) into the tensor that the encoder sees.
+    encoder : nn.Module
+        Maps that tensor to shape (n, n_outputs).
+    views : callable
+        ``views(batch, source, generator)`` returns a randomly varied batch.
+
+    Attributes
+    ----------
+    n_outputs : int
+        Width of the encoder's output.
+    progress : float
+        Share of the training that is done, for schedules inside a method.
+    source : dict of tensors or None
+        The rows that views may borrow cells from, while training or scoring.
+    """
+
+    def __init__(self, method, inputs, encoder, views):
+        super().__init__()
+        self.method = method
+        self.inputs = inputs
+        self.encoder = encoder
+        self.views = views
+        self.n_outputs = _n_outputs(inputs, encoder)
+        self.progress = 0.0
+        self.source = None
+        self.generator = None
+        self.autocast = False
+
+    def forward(self, **batch):
+        """Return the loss: all of the computation, for wrappers of ``forward``."""
+        device = next(iter(batch.values())).device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.autocast):
+            return self.method._loss(self, self.inputs.prepare(batch))
+
+    def view(self, batch):
+        """One random view of a batch."""
+        with torch.no_grad():
+            return self.views(batch, self.source, self.generator)
+
+    def embed(self, *batches):
+        """The encoder's output for one or more batches, stacked, in one pass."""
+        parts = [self.inputs(batch) for batch in batches]
+        return self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts))
+
+    def encode(self, batch):
+        """The embedding of a batch, shape (n, d), scaled for a linear classifier."""
+        z = self.method._encode(self, self.inputs.prepare(batch))
+        return (z - self.center) * self.scale
+
+    def set_generator(self, generator):
+        """Draw views, masks and dropout from `generator`."""
+        self.generator = generator
+        for module in self.modules():
+            if isinstance(module, SeededDropout):
+                module.generator = generator
+
+    @contextmanager
+    def scoring(self, source):
+        """Evaluation mode on a corruption that is the same each time."""
+        before = self.training, self.source, self.generator
+        self.eval()
+        self.source = source.tensors
+        self.set_generator(make_generator(0, SCORE, source.device))
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            training, self.source, generator = before
+            self.train(training)
+            self.set_generator(generator)
+
+
+def build_task(method, modality, encoder, views, generator):
+    """Build a method's task with weights drawn from `generator`.
+
+    Parameters
+    ----------
+    method : SSLTransformer
+    modality, encoder, views : components, resolved and fitted
+    generator : torch.Generator
+
+    Returns
+    -------
+    task : Task
+        On the CPU, in evaluation mode.
+    """
+    with seeded_initialization(generator):
+        inputs = modality.input_layer()
+        task = Task(method, inputs, encoder.build(inputs.output_shape), views)
+        method._build_task(task)
+    width = _n_features(task)
+    # The embedding's statistics after training, so that `transform` needs no data.
+    task.register_buffer("center", torch.zeros(width))
+    task.register_buffer("scale", torch.ones(width))
+    return seed_dropout(task).eval()
+
+
+def _n_outputs(inputs, encoder):
+    with torch.no_grad():
+        z = encoder.eval()(torch.zeros(2, *inputs.output_shape))
+    if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != 2:
+        shape = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+        raise ValueError(
+            "The encoder must map a tensor of shape "
+            f"{('n', *inputs.output_shape)} to shape ('n', n_outputs), but for n=2 it "
+            f"returned {shape}. Flatten or pool its output."
+        )
+    return z.shape[1]
+
+
+def _n_features(task):
+    batch = task.inputs.example(2)
+    with torch.no_grad():
+        return task.eval().method._encode(task, batch).shape[1]

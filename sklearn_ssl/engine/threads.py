@@ -1,0 +1,44 @@
+"""The number of threads that a fit computes with."""
+
+import threading
+from contextlib import contextmanager
+
+import torch
+
+_lock = threading.Lock()
+_fits = 0
+_found = None
+
+
+@contextmanager
+def pinned_threads(n_threads):
+    """Compute with `n_threads` threads inside the block, never more than were found.
+
+    ``torch.set_num_threads`` sets the calling thread and the default of threads to
+    come. Fits that overlap would therefore take one another's pin for the value to
+    restore: the first to enter notes what it found, all restore that.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        ``None`` stands for the number found.
+
+    Yields
+    ------
+    n_threads : int
+        The number in use.
+    """
+    global _fits, _found
+    with _lock:
+        if _fits == 0:
+            _found = torch.get_num_threads()
+        _fits += 1
+        found = _found
+        used = min(n_threads or found, found)
+        torch.set_num_threads(used)
+    try:
+        yield used
+    finally:
+        with _lock:
+            _fits -= 1
+            torch.set_num_threads(found)

@@ -1,0 +1,316 @@
+"""The training loop: a skorch net driven over epochs, and all of its state."""
+
+import math
+import time
+
+import torch
+from skorch import NeuralNet
+
+from sklearn_ssl.engine.batches import Rows
+from sklearn_ssl.engine.optimization import make_optimizer, warmup_cosine
+from sklearn_ssl.engine.progress import progress_bar
+from sklearn_ssl.engine.random import ORDER, VIEWS, make_generator
+from sklearn_ssl.exceptions import TrainingDivergedError
+
+_N_HEALTH_ROWS = 256
+
+
+class _Net(NeuralNet):
+    """A skorch net whose module returns its own loss and whose loop never waits.
+
+    The stock epoch loop reads the loss after every batch, which makes a GPU idle; here
+    the losses stay on the device until `Training` asks for them.
+    """
+
+    training_state = None
+
+    def get_dataset(self, X, y=None):
+        return X
+
+    def get_iterator(self, dataset, training=False):
+        return dataset
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return y_pred
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        max_norm = self.training_state.max_grad_norm
+        if max_norm is not None:
+            parameters = [p for _, p in named_parameters]
+            torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None:
+            return
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            self.training_state.before_step()
+            step = step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            if self.training_state.after_step(step["loss"].detach()):
+                break
+
+
+class Training:
+    """All state of a running fit.
+
+    Parameters
+    ----------
+    task : Task
+        Trained in place.
+    device : torch.device
+    seed : int
+    batch_size : int
+    max_epochs : int or None
+        Horizon of the learning-rate schedule; ``None`` keeps the rate constant.
+    max_time : float or None
+        Seconds after which training stops, in the middle of an epoch if need be.
+    learning_rate, weight_decay, optimizer, max_grad_norm
+        As in the estimators.
+    patience : int or None
+        Epochs without an improvement of the validation loss by more than `tol`, after
+        which training stops and the best weights return; ``None`` turns this off.
+    tol : float
+    autocast : bool
+        Compute in bfloat16 where that is safe.
+    verbose : int
+
+    Attributes
+    ----------
+    loss_curve, validation_loss_curve, embedding_std_curve : list of float
+        One value an epoch.
+    n_epochs, n_steps : int
+    """
+
+    def __init__(
+        self,
+        task,
+        *,
+        device,
+        seed,
+        batch_size,
+        learning_rate,
+        weight_decay,
+        optimizer,
+        max_epochs=None,
+        max_time=None,
+        max_grad_norm=None,
+        patience=None,
+        tol=0.0,
+        autocast=False,
+        verbose=0,
+    ):
+        self.task = task.to(device)
+        self.device = device
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.max_time = max_time
+        self.max_grad_norm = max_grad_norm
+        self.patience = patience
+        self.tol = tol
+        self.verbose = verbose
+        self.order = make_generator(seed, ORDER)
+        task.autocast = autocast
+        task.set_generator(make_generator(seed, VIEWS, device))
+        self.net = _Net(
+            task,
+            criterion=torch.nn.Identity,
+            optimizer=make_optimizer,
+            optimizer__name=optimizer,
+            optimizer__weight_decay=weight_decay,
+            lr=learning_rate,
+            train_split=None,
+            callbacks="disable",
+            verbose=0,
+            device=device,
+        ).initialize()
+        self.net.training_state = self
+        self.loss_curve = []
+        self.validation_loss_curve = []
+        self.embedding_std_curve = []
+        self.n_epochs = 0
+        self.n_steps = 0
+        self.best_loss = math.inf
+        self.best_weights = None
+        self.n_without_improvement = 0
+        self.last_good = self._weights()
+
+    def run(
+        self,
+        source,
+        n_epochs,
+        *,
+        validation_rows=0,
+        begin_epoch=lambda: None,
+        end_epoch=lambda: False,
+    ):
+        """Train on `source` for at most `n_epochs` more epochs.
+
+        Parameters
+        ----------
+        source : TensorSource
+        n_epochs : int
+        validation_rows : int
+            Rows, drawn at random, that are left out and judge each epoch.
+        begin_epoch, end_epoch : callable
+            Called without arguments around each epoch; a true answer at its end stops
+            the training.
+
+        Raises
+        ------
+        TrainingDivergedError
+            If a loss is NaN or infinite. ``last_good`` then holds the weights of the
+            last epoch without such a loss.
+        """
+        order = torch.randperm(source.n_rows, generator=self.order)
+        held_out, rows = order[:validation_rows], order[validation_rows:].sort().values
+        batches = Rows(source, rows, self.batch_size, self.order)
+        health = source.batch(rows[:: math.ceil(len(rows) / _N_HEALTH_ROWS)])
+        self.task.source = source.tensors
+        self.n_steps_planned = self.max_epochs and self.max_epochs * len(batches)
+        self.started = time.perf_counter()
+        total = n_epochs * len(batches)
+        with progress_bar(type(self.task.method).__name__, total, self.verbose) as bar:
+            self.bar = bar
+            try:
+                for _ in range(n_epochs):
+                    begin_epoch()
+                    self._run_epoch(batches, health)
+                    if validation_rows:
+                        self._validate(source, held_out)
+                    bar.set_postfix(**self._figures(), refresh=False)
+                    if end_epoch() or self._out_of_time() or self._out_of_patience():
+                        break
+            finally:
+                self.task.source = self.bar = None
+        if self.best_weights is not None:
+            self.task.load_state_dict(self.best_weights)
+        self.task.eval()
+        return self
+
+    def loss(self, source, rows=None):
+        """Mean pretext loss of rows on a corruption that is the same each time."""
+        return pretext_loss(self.task, source, self.batch_size, rows)
+
+    def before_step(self):
+        """Set the learning rate and the task's progress for the step to come."""
+        self.task.progress = self._progress()
+        self.rate = self.learning_rate
+        if self.n_steps_planned:
+            self.rate *= warmup_cosine(self.task.progress)
+        for group in self.net.optimizer_.param_groups:
+            group["lr"] = self.rate
+
+    def after_step(self, loss):
+        """Note a step's loss; return whether time is up."""
+        self.n_steps += 1
+        self._losses.append(loss)
+        self.task.method._after_step(self.task)
+        self.bar.update()
+        # Reading a loss waits for the GPU, so there the check comes now and then.
+        if len(self._losses) >= (1 if self.device.type == "cpu" else 50):
+            self._read_losses()
+        return self._out_of_time()
+
+    def _run_epoch(self, batches, health):
+        self._losses, self._epoch_losses = [], []
+        self.net.fit_loop(batches, epochs=1)
+        self._read_losses()
+        self.loss_curve.append(sum(self._epoch_losses) / len(self._epoch_losses))
+        self.embedding_std_curve.append(embedding_std(self.task, health))
+        self.last_good = self._weights()
+        self.n_epochs += 1
+
+    def _read_losses(self):
+        if not self._losses:
+            return
+        values = torch.stack(self._losses).tolist()
+        self._losses.clear()
+        self._epoch_losses += values
+        for i, value in enumerate(values):
+            if not math.isfinite(value):
+                step = self.n_steps - len(values) + i + 1
+                raise TrainingDivergedError(
+                    f"The loss of {type(self.task.method).__name__} became {value} at "
+                    f"step {step} (epoch {self.n_epochs + 1}, learning rate "
+                    f"{self.rate:.3g}). Lower learning_rate, or set max_grad_norm=1.0.",
+                    step,
+                    self.rate,
+                )
+
+    def _validate(self, source, rows):
+        loss = self.loss(source, rows)
+        self.validation_loss_curve.append(loss)
+        if self.patience is None:
+            return
+        if loss < self.best_loss - self.tol:
+            self.best_loss = loss
+            self.best_weights = self._weights()
+            self.n_without_improvement = 0
+        else:
+            self.n_without_improvement += 1
+
+    def _out_of_patience(self):
+        return self.patience is not None and self.n_without_improvement >= self.patience
+
+    def _out_of_time(self):
+        if self.max_time is None:
+            return False
+        return time.perf_counter() - self.started >= self.max_time
+
+    def _progress(self):
+        steps = self.n_steps / self.n_steps_planned if self.n_steps_planned else 0.0
+        if self.max_time is None or not self.n_steps_planned:
+            return min(steps, 1.0)
+        seconds = (time.perf_counter() - self.started) / self.max_time
+        return min(max(steps, seconds), 1.0)
+
+    def _weights(self):
+        return {k: v.detach().clone() for k, v in self.task.state_dict().items()}
+
+    def _figures(self):
+        figures = {"loss": self.loss_curve[-1], "std": self.embedding_std_curve[-1]}
+        if self.validation_loss_curve:
+            figures["validation"] = self.validation_loss_curve[-1]
+        return figures
+
+
+def pretext_loss(task, source, batch_size, rows=None):
+    """Mean pretext loss of a source's rows, in evaluation mode, on a fixed corruption.
+
+    Parameters
+    ----------
+    task : Task
+    source : TensorSource
+    batch_size : int
+    rows : int64 tensor or None
+        All rows if ``None``.
+
+    Returns
+    -------
+    loss : float
+        Batches weigh as many rows as they have.
+    """
+    rows = torch.arange(source.n_rows) if rows is None else rows
+    total = 0.0
+    with task.scoring(source):
+        for batch, _ in Rows(source, rows, batch_size):
+            n = len(next(iter(batch.values())))
+            total += n * task(**batch).item()
+    return total / len(rows)
+
+
+def embedding_std(task, batch):
+    """Spread of the directions of an embedding: 0 is collapsed, 1 fills the sphere.
+
+    The standard deviation of the L2-normalized encoder output, averaged over columns
+    and multiplied by the square root of their number (Chen and He, 2021, section 4).
+    """
+    training = task.training
+    task.eval()
+    with torch.no_grad():
+        z = task.method._encode(task, task.inputs.prepare(batch)).float()
+    task.train(training)
+    z = torch.nn.functional.normalize(z, dim=1)
+    return float(z.std(dim=0, correction=0).mean() * z.shape[1] ** 0.5)

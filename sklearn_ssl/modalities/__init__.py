@@ -1,0 +1,74 @@
+"""Modalities: what X is, and how it becomes tensors."""
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_ssl.modalities.image import Image, is_list_of_images
+from sklearn_ssl.modalities.tabular import Tabular, as_table, concat_rows
+
+__all__ = ["Image", "Tabular", "as_table", "concat_rows", "resolve_modality"]
+
+_CLASSES = {"table": Tabular, "image": Image}
+
+
+def resolve_modality(modality, X, supported, name):
+    """The unfitted component for a ``modality`` parameter.
+
+    Parameters
+    ----------
+    modality : str or component
+    X : object
+        The data, looked at only if `modality` is "auto".
+    supported : tuple of str
+        Modalities that the method can take.
+    name : str
+        Name of the method, for messages.
+
+    Raises
+    ------
+    ValueError
+        If X is ambiguous, or is of a kind that the method does not take.
+    """
+    if not isinstance(modality, str):
+        if getattr(modality, "name", None) not in _CLASSES:
+            raise TypeError(
+                f"modality must be one of {['auto', *supported]} or a component of "
+                f"sklearn_ssl.modalities, got {modality!r}."
+            )
+        kind = modality.name
+    elif modality == "auto":
+        kind = _guess(X, supported, name)
+    elif modality in _CLASSES:
+        kind = modality
+    else:
+        raise ValueError(
+            f"modality={modality!r} is unknown. Choose one of {['auto', *supported]}."
+        )
+    if kind not in supported:
+        raise ValueError(
+            f"{name} takes modality {' or '.join(map(repr, supported))}, and X was "
+            f"read as {kind!r}."
+        )
+    return _CLASSES[kind]() if isinstance(modality, str) else clone(modality)
+
+
+def _guess(X, supported, name):
+    if is_list_of_images(X):
+        return "image"
+    if isinstance(X, list | tuple) and len(X):
+        if isinstance(X[0], str):
+            return "text"
+        if isinstance(X[0], np.ndarray) and X[0].ndim == 2:
+            return "sequence"
+    ndim = getattr(X, "ndim", None)
+    if ndim == 4:
+        return "image"
+    if ndim == 3:
+        if len(supported) == 1:
+            return supported[0]
+        raise ValueError(
+            f"Found array with dim 3, of shape {np.shape(X)}: it may hold gray images "
+            "(n, height, width) or sequences (n, channels, time points). Pass "
+            f"{name}(modality='image') if these are images."
+        )
+    return "table"

@@ -1,0 +1,410 @@
+"""Tables: arrays and DataFrames with number and category columns."""
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import ClassVar
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+_NUMBERS = (Real, Decimal, np.bool_)
+_MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
+_LARGEST = np.float64(np.finfo(np.float32).max)
+_BLOCK = 2**15  # values scaled at a time: as float64 they fit the processor's cache
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Tabular(BaseEstimator):
+    """Tables as scaled numbers, missing indicators and category codes.
+
+    Columns of numbers, booleans, dates and durations (in seconds) are *number* columns;
+    columns of text, digits included, and categoricals are *category* columns. A column
+    without any value in `fit` becomes a number column of zeros.
+
+    Parameters
+    ----------
+    numeric : {"auto", "standard", "quantile"}, default="auto"
+        How numbers are scaled: to zero mean and unit variance, clipped at ±10 so that
+        no outlier swamps a network, or from the training quantiles to those of a
+        normal distribution. "auto" takes "quantile" for columns of over 20 distinct
+        values with absolute skewness above 1 or excess kurtosis above 5.
+    max_categories : int, default=100
+        Number of levels that a category column keeps, the most frequent ones. The
+        others share the code of unseen levels.
+
+    Attributes
+    ----------
+    n_features_ : int
+        Number of columns.
+    feature_names_ : list of str or None
+        Column names; None if `X` had none.
+    number_columns_, category_columns_ : list of int
+        Positions of the columns of either kind.
+    missing_columns_ : list of int
+        Positions, among the number columns, of those with a missing indicator.
+    mean_, scale_ : ndarray of shape (n_number_columns,)
+        Means and standard deviations (1 for constant columns), float64.
+    scaling_ : list of {"standard", "quantile", "empty"}
+        Scaling of each number column; "empty" had no value in `fit`.
+    quantiles_ : ndarray of shape (n_quantile_columns, n_quantiles)
+        Training quantiles of the columns scaled by them.
+    categories_ : list of list of str
+        Levels of each category column, by decreasing frequency, ties by name.
+    cardinalities_ : list of int
+        Number of codes of each category column: its levels and two more.
+
+    Notes
+    -----
+    Levels are compared as text, whole numbers without decimals: `1`, `1.0`, `True` and
+    `"1"` are one level, `"1.0"` is another. Quantile scaling is that of
+    :class:`~sklearn.preprocessing.QuantileTransformer`, but values tied at the smallest
+    or largest are put in the middle of their ranks, as other ties are, and not at ±5.2.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ssl.modalities.tabular import Tabular
+    >>> X = pd.DataFrame({"age": [30.0, None, 50.0], "city": ["Bern", "Chur", "Bern"]})
+    >>> arrays = Tabular().fit(X).to_arrays(X)
+    >>> {key: array.ravel().tolist() for key, array in arrays.items()}
+    {'numbers': [-1.0, 0.0, 1.0], 'missing': [0.0, 1.0, 0.0], 'categories': [2, 3, 2]}
+    """
+
+    name: ClassVar[str] = "table"
+    embedding_norm: ClassVar[float] = 10.0**0.5
+
+    numeric: str = "auto"
+    max_categories: int = 100
+
+    def fit(self, X):
+        """Learn the kinds, scales and levels of the columns.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or pyarrow Table of shape (n_samples, n_features)
+            Training rows. NaN, None, NaT and null are missing values.
+
+        Returns
+        -------
+        self : Tabular
+            The fitted modality.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `X` is sparse, not 2-D, empty, complex or infinite, if a cell is neither
+            a number nor text, or if a parameter is invalid.
+        """
+        if self.numeric not in ("auto", "standard", "quantile"):
+            options = "'auto', 'standard' or 'quantile'"
+            raise ValueError(f"numeric must be {options}, got {self.numeric!r}.")
+        if not isinstance(self.max_categories, Integral) or self.max_categories < 1:
+            got = repr(self.max_categories)
+            raise ValueError(f"max_categories must be an integer >= 1, got {got}.")
+        table = as_table(X)
+        n_samples, self.n_features_ = table.shape
+        names = list(getattr(table, "columns", ()))
+        self.feature_names_ = names if names and isinstance(names[0], str) else None
+        self.number_columns_, self.category_columns_ = [], []
+        self.missing_columns_, self.scaling_, self.categories_ = [], [], []
+        means, scales, quantiles = [], [], []
+        for j, label in enumerate(_labels(self.feature_names_, self.n_features_)):
+            values, is_category = _read_column(table, j, label)
+            levels = _levels(values, self.max_categories) if is_category else []
+            if levels:
+                self.category_columns_.append(j)
+                self.categories_.append(levels)
+                continue
+            values = _to_float(
+                np.full(n_samples, np.nan) if is_category else values, label
+            )
+            missing = _find_missing(values[:, None], 0, [label])
+            if missing is not None:
+                self.missing_columns_.append(len(self.number_columns_))
+                values = values[~missing[:, 0]]
+            self.number_columns_.append(j)
+            mean, scale, scaling = _describe(values, self.numeric)
+            means.append(mean)
+            scales.append(scale)
+            self.scaling_.append(scaling)
+            if scaling == "quantile":
+                ranks = np.linspace(0, 1, min(1000, n_samples))
+                quantiles.append(np.maximum.accumulate(np.quantile(values, ranks)))
+        self.mean_, self.scale_ = np.array(means), np.array(scales)
+        self.quantiles_ = np.array(quantiles)
+        self.cardinalities_ = [len(levels) + 2 for levels in self.categories_]
+        return self
+
+    def to_arrays(self, X):
+        """Turn rows into arrays.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or pyarrow Table of shape (n_samples, n_features)
+            Rows with the columns of `fit`. They are not modified.
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+            C-contiguous arrays with `n_samples` rows, without those of no column:
+            "numbers" (float32, 0 where missing), "missing" (float32, 1 where missing;
+            number columns with missing values in `fit` alone) and "categories" (int64:
+            0 missing, 1 unseen or rare, 2 the most frequent level, ...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `fit`, and if a number column holds text.
+        """
+        check_is_fitted(self)
+        table = as_table(X)
+        labels = _labels(self.feature_names_, self.n_features_)
+        arrays = {}
+        if self.number_columns_:
+            arrays["numbers"], missing = self._scale(table, labels)
+            if self.missing_columns_:
+                arrays["missing"] = missing
+        if self.category_columns_:
+            codes = np.empty((table.shape[0], len(self.category_columns_)), np.int64)
+            for k, j in enumerate(self.category_columns_):
+                values, _ = _read_column(table, j, labels[j])
+                code = _Codes({c: i + 2 for i, c in enumerate(self.categories_[k])})
+                codes[:, k] = [code[cell] for cell in values.tolist()]
+            arrays["categories"] = codes
+        return arrays
+
+    def input_layer(self):
+        """Build the network's input layer."""
+        from sklearn_ssl.encoders.inputs import TabularInput
+
+        return TabularInput(
+            len(self.number_columns_), len(self.missing_columns_), self.cardinalities_
+        )
+
+    def default_encoder(self):
+        """An MLP."""
+        from sklearn_ssl.encoders import MLP
+
+        return MLP()
+
+    def default_views(self):
+        """Corruption of cells, in both views."""
+        from sklearn_ssl.views import Corruption
+
+        return Corruption(rate=0.3)
+
+    def _scale(self, table, labels):
+        columns = self.number_columns_
+        labels = [labels[j] for j in columns]
+        if isinstance(table, np.ndarray) and table.dtype.kind in "buif":
+            values = table if len(columns) == table.shape[1] else table[:, columns]
+        else:
+            values = np.empty((table.shape[0], len(columns)))
+            for k, j in enumerate(columns):
+                cells, _ = _read_column(table, j, labels[k])
+                if self.scaling_[k] == "empty":  # its first values may even be text
+                    cells = np.where([_is_missing(cell) for cell in cells], np.nan, 0)
+                values[:, k] = _to_float(cells, labels[k])
+        numbers = np.empty(values.shape, np.float32)
+        missing = np.zeros((len(values), len(self.missing_columns_)), np.float32)
+        step = max(1, _BLOCK // len(columns))
+        for start in range(0, len(values), step):
+            rows = slice(start, start + step)
+            absent = _find_missing(values[rows], start, labels)
+            # float64: a large offset would use up the digits of float32.
+            block = values[rows] - self.mean_
+            block *= 1 / self.scale_
+            np.clip(block, -10, 10, out=numbers[rows])
+            if absent is not None:
+                numbers[rows][absent] = 0
+                missing[rows] = absent[:, self.missing_columns_]
+        quantiles = iter(self.quantiles_)
+        for k, scaling in enumerate(self.scaling_):
+            if scaling == "quantile":
+                column = values[:, k].astype(np.float64)
+                numbers[:, k] = _to_normal(column, next(quantiles))
+            elif scaling == "empty":
+                numbers[:, k] = 0
+        return numbers, missing
+
+
+def concat_rows(X, X_unlabeled):
+    """Stack the rows of two arrays, two DataFrames of one library, or two lists.
+
+    Numbers and text make an array of objects; DataFrame columns may be in any order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the kinds of data, the columns or the types of the columns differ.
+    """
+    both = X, X_unlabeled
+    tables = [nw.from_native(data, eager_only=True, pass_through=True) for data in both]
+    if not any(isinstance(table, nw.DataFrame) for table in tables):
+        if not all(isinstance(data, np.ndarray) for data in both):
+            return [*X, *X_unlabeled]
+        if len({data.dtype.kind in "buifc" for data in both}) == 2:
+            both = [data.astype(object) for data in both]  # else numbers become text
+        return np.concatenate(both)
+    if type(X) is not type(X_unlabeled):
+        types = f"{type(X)} and {type(X_unlabeled)}"
+        raise TypeError(f"X and X_unlabeled must be of one type, got {types}.")
+    first, second = tables
+    missing = [name for name in first.columns if name not in second.columns]
+    extra = [name for name in second.columns if name not in first.columns]
+    if missing or extra:
+        raise ValueError(
+            "X and X_unlabeled must have the same columns. X_unlabeled lacks "
+            f"{missing or 'none'} and has in addition {extra or 'none'}."
+        )
+    try:
+        return nw.concat([first, second.select(first.columns)]).to_native()
+    except Exception as error:  # libraries differ in which types they can stack
+        types = second.schema
+        names = [name for name, kind in first.schema.items() if kind != types[name]]
+        raise ValueError(
+            f"X and X_unlabeled differ in the type of {names}. Cast these columns."
+        ) from error
+
+
+def as_table(X):
+    """`X` as a 2-D array or narwhals DataFrame with at least one row and column."""
+    table = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(table, nw.DataFrame):
+        if isinstance(X, list):
+            X = np.array(X, dtype=object)  # else one text would make all cells text
+        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
+    check_array(np.broadcast_to(False, table.shape))  # raises if it is empty
+    return table
+
+
+def _labels(names, n_features):
+    return [f"column {name!r}" for name in names or range(n_features)]
+
+
+def _read_column(table, j, label):
+    """A column as an array of numbers or objects, and whether it is a category."""
+    values = table[:, j]
+    if isinstance(table, nw.DataFrame):
+        dtype = values.dtype
+        if isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
+            # Not to_numpy, which loses the nulls of a pyarrow dictionary.
+            return np.fromiter(values.to_list(), object, len(values)), True
+        if dtype.is_numeric() or dtype == nw.Boolean:
+            values = values.cast(nw.Float64)
+        elif dtype == nw.Date:
+            values = values.cast(nw.Datetime("us"))
+        values = values.to_numpy()
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {label} is complex.")
+    if values.dtype.kind == "M":
+        values = values - np.datetime64(0, "s")
+    if values.dtype.kind == "m":
+        values = values / np.timedelta64(1, "s")
+    if values.dtype.kind in "buif":
+        return values, False
+    values = values.astype(object, copy=False)
+    types = set(map(type, values))
+    texts = {kind for kind in types if issubclass(kind, str)}
+    for kind in types - texts - {type(None)}:
+        if not issubclass(kind, _NUMBERS) and kind.__name__ not in _MISSING:
+            row = next(row for row, cell in enumerate(values) if type(cell) is kind)
+            raise TypeError(
+                f"A cell argument must be a string or a number, but row {row} of "
+                f"{label} holds a {kind.__name__}. Convert or drop the column."
+            )
+    return values, bool(texts)
+
+
+def _is_missing(cell):
+    return cell is None or type(cell).__name__ in _MISSING or cell != cell
+
+
+def _to_float(values, label):
+    """Floats from numbers, also those written as text; NaN where missing."""
+    try:
+        return values.astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        pass  # pd.NA or text
+    numbers = np.full(len(values), np.nan)
+    for row, cell in enumerate(values):
+        try:
+            numbers[row] = np.nan if _is_missing(cell) else float(cell)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Row {row} of {label} holds {cell!r}, but the column held numbers in "
+                "fit. Make it a number or missing, or fit on the column as text."
+            ) from None
+    return numbers
+
+
+def _find_missing(block, first_row, labels):
+    """Mask of missing values, None if there are none; infinite ones are an error."""
+    # NaN survives min and max, so two quick passes clear most blocks.
+    if -_LARGEST <= block.min() and block.max() <= _LARGEST:
+        return None
+    missing = np.isnan(block)
+    infinite = ~missing & ~(np.abs(block) <= _LARGEST)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float32'). "
+            f"Row {first_row + row} of {labels[column]} holds {block[row, column]}. "
+            "Replace it by a finite number, or by NaN to mark it as missing."
+        )
+    return missing
+
+
+def _describe(values, numeric):
+    """Mean, scale and scaling of the values of a column that are not missing."""
+    if values.size == 0:
+        return 0.0, 1.0, "empty"
+    mean, scale = values.mean(), values.std()
+    # Rounding gives a constant column a tiny deviation from its own mean.
+    if values.min() == values.max() or scale < np.finfo(np.float32).tiny:
+        mean, scale = values[0], 1.0
+    if numeric == "auto":
+        z = (values - mean) / scale
+        is_far = abs(np.mean(z**3)) > 1 or np.mean(z**4) > 8  # a normal's: 0 and 3
+        numeric = "quantile" if is_far and len(np.unique(values)) > 20 else "standard"
+    return mean, scale, numeric
+
+
+def _to_normal(values, quantiles):
+    """Normal scores of values by their quantiles; 0 where missing."""
+    ranks = np.linspace(0, 1, len(quantiles))
+    # A tie spans several ranks: its last from the left, its first from the right.
+    last = np.interp(values, quantiles, ranks)
+    first = -np.interp(-values, -quantiles[::-1], -ranks[::-1])
+    return np.nan_to_num(ndtri(np.clip((first + last) / 2, 1e-7, 1 - 1e-7)))
+
+
+def _level(cell):
+    """Name of a level: numbers that are whole lose their decimals."""
+    if isinstance(cell, _NUMBERS):
+        return str(int(cell)) if cell == cell // 1 else str(float(cell))
+    return str(cell)
+
+
+def _levels(values, max_categories):
+    counts = Counter()
+    for cell, count in Counter(values.tolist()).items():
+        if not _is_missing(cell):
+            counts[_level(cell)] += count
+    return sorted(counts, key=lambda level: (-counts[level], level))[:max_categories]
+
+
+class _Codes(dict):
+    """Codes of levels; another cell is looked up once, by the name of its level."""
+
+    def __missing__(self, cell):
+        if _is_missing(cell):
+            return 0
+        code = self[cell] = self.get(_level(cell), 1)
+        return code

@@ -1,0 +1,63 @@
+"""Corruption of tables."""
+
+import torch
+
+
+def corrupt(batch, source, generator, rate, exact, missing_columns=()):
+    """Replace random cells by the same column's cell of random rows of `source`.
+
+    Parameters
+    ----------
+    batch, source : dict of tensors
+        ``numbers`` (n, p), ``missing`` (n, m), ``categories`` (n, c), each optional.
+    generator : torch.Generator
+    rate : float
+        Share of cells to replace.
+    exact : bool
+        The same number of cells in each row, or a chance for each cell.
+    missing_columns : sequence of int
+        The number column that each column of ``missing`` speaks of.
+
+    Returns
+    -------
+    corrupted : dict of tensors
+    """
+    names = [name for name in ("numbers", "categories") if name in batch]
+    widths = [batch[name].shape[1] for name in names]
+    first = batch[names[0]]
+    make_mask = exact_mask if exact else bernoulli_mask
+    mask = make_mask(len(first), sum(widths), rate, generator, first.device)
+    n_source = len(source[names[0]])
+    donors = torch.randint(
+        n_source, mask.shape, generator=generator, device=first.device
+    )
+    corrupted = dict(batch)
+    for name, m, d in zip(
+        names, mask.split(widths, dim=1), donors.split(widths, dim=1), strict=True
+    ):
+        corrupted[name] = torch.where(m, _borrow(source[name], d), batch[name])
+        if name == "numbers" and "missing" in batch:
+            m, d = m[:, missing_columns], d[:, missing_columns]
+            borrowed = _borrow(source["missing"], d)
+            corrupted["missing"] = torch.where(m, borrowed, batch["missing"])
+    return corrupted
+
+
+def exact_mask(n, width, rate, generator, device):
+    """Boolean (n, width): ``floor(rate * width)``, at least one, true in each row."""
+    k = max(int(rate * width + 1e-9), 1)
+    order = torch.rand(n, width, generator=generator, device=device)
+    chosen = order.topk(k, dim=1, sorted=False).indices
+    mask = torch.zeros(n, width, dtype=torch.bool, device=device)
+    return mask.scatter_(1, chosen, True)
+
+
+def bernoulli_mask(n, width, rate, generator, device):
+    """Boolean (n, width): each true with probability `rate`."""
+    return torch.rand(n, width, generator=generator, device=device) < rate
+
+
+def _borrow(column_values, donors):
+    # The source may have stayed in pinned memory while the batch is on the GPU.
+    borrowed = column_values.gather(0, donors.to(column_values.device))
+    return borrowed.to(donors.device)
