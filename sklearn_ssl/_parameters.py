@@ -16,7 +16,8 @@ views : component or callable, default="auto"
     Random variation of a batch: a component of :mod:`sklearn_ssl.views` or a function
     ``view(batch, source, generator)``. "auto" is the method's own for the modality.
 max_epochs : int or "auto", default="auto"
-    Passes over the data. "auto" makes fewer the more rows there are.
+    Passes over the data. "auto" makes fewer the more rows there are; 0 leaves the
+    encoder untrained, which is a baseline to show.
 max_time : float or None, default=None
     Seconds of training, after which it ends wherever it is. The learning rate follows
     whichever of time and epochs is further. A fit cut by time is not repeatable.
@@ -140,7 +141,7 @@ def check_option(name, value, options):
 
 def check_training_parameters(est):
     """Check the parameters that all methods share; raise ValueError."""
-    check_number("max_epochs", est.max_epochs, Integral, 1, words=("auto",))
+    check_number("max_epochs", est.max_epochs, Integral, 0, words=("auto",))
     check_number("max_time", est.max_time, Real, 0, strict=True, words=(None,))
     check_number("batch_size", est.batch_size, Integral, 2)
     check_number("learning_rate", est.learning_rate, Real, 0, strict=True)

@@ -293,7 +293,8 @@ class SSLTransformer(
             arrays = self._read(kind, X, fit=True)
             self.modality_ = kind
             self.encoder_ = resolve_encoder(self.encoder, kind.default_encoder())
-            self.views_ = resolve_views(self.views, self._default_views(kind), kind)
+            default = self._default_views(kind)
+            self.views_ = resolve_views(self.views, default, kind, arrays)
         else:
             arrays = self._read(self.modality_, X)
         if _n_rows(arrays) < 2:
@@ -343,7 +344,7 @@ class SSLTransformer(
         network.measure(arrays, self.modality_.embedding_norm, n_before)
         return {
             "_network": network,
-            "_n_features_out": len(network.task.center),
+            "_n_features_out": len(network.task.shift),
             "n_iter_": training.n_epochs,
             "loss_curve_": list(training.loss_curve),
             "validation_loss_curve_": list(training.validation_loss_curve),
@@ -364,7 +365,7 @@ class SSLTransformer(
         return min(max(round(self.validation_fraction * n_rows), 2), n_rows - 2)
 
     def _warn_of_collapse(self):
-        std = self.embedding_std_curve_[-1]
+        std = min(self.embedding_std_curve_[-1:], default=1.0)
         if std < _COLLAPSED_STD:
             warn(
                 f"The embedding of {type(self).__name__} has collapsed: the spread of "

@@ -80,10 +80,10 @@ class FittedNetwork:
         embedding : ndarray of shape (n, d), float32
         """
         task = self.task
-        device = task.center.device
+        device = task.shift.device
         arrays = {name: torch.from_numpy(array) for name, array in arrays.items()}
         n, tile = len(next(iter(arrays.values()))), task.inputs.tile
-        embedding = np.empty((n, len(task.center)), dtype=np.float32)
+        embedding = np.empty((n, len(task.shift)), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, n, tile):
                 part = slice(start, start + tile)
@@ -108,8 +108,8 @@ class FittedNetwork:
         task = self.task
         n = len(next(iter(arrays.values())))
         rows = np.linspace(0, n - 1, min(n, _MAX_STATISTICS_ROWS)).astype(int)
-        before = task.center.double().cpu().numpy(), task.scale.double().cpu().numpy()
-        task.center.zero_()
+        before = task.shift.double().cpu().numpy(), task.scale.double().cpu().numpy()
+        task.shift.zero_()
         task.scale.fill_(1.0)
         z = self.encode({name: array[rows] for name, array in arrays.items()})
         center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
@@ -118,15 +118,15 @@ class FittedNetwork:
         scale = 1 / np.maximum(std, floor)
         scale *= norm / max(np.linalg.norm(scale * std), 1e-12)
         share = n_before / (n_before + n)
-        center = share * before[0] + (1 - share) * center
+        shift = share * before[0] - (1 - share) * center * scale
         scale = share * before[1] + (1 - share) * scale
-        task.center.copy_(torch.from_numpy(center))
+        task.shift.copy_(torch.from_numpy(shift))
         task.scale.copy_(torch.from_numpy(scale))
 
     def score(self, arrays, batch_size):
         """Minus the mean pretext loss of rows on a fixed corruption."""
         with self._lock:  # scoring swaps the task's generator
-            source = TensorSource(arrays, self.task.center.device)
+            source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
 
 

@@ -74,7 +74,7 @@ class Task(nn.Module):
     def encode(self, batch):
         """The embedding of a batch, shape (n, d), scaled for a linear classifier."""
         z = self.method._encode(self, self.inputs.prepare(batch))
-        return (z - self.center) * self.scale
+        return torch.addcmul(self.shift, z, self.scale)
 
     def set_generator(self, generator):
         """Draw views, masks and dropout from `generator`."""
@@ -118,8 +118,8 @@ def build_task(method, modality, encoder, views, generator):
         task = Task(method, inputs, encoder.build(inputs.output_shape), views)
         method._build_task(task)
     width = _n_features(task)
-    # The embedding's statistics after training, so that `transform` needs no data.
-    task.register_buffer("center", torch.zeros(width))
+    # From the embedding's statistics after training: `transform` needs no data.
+    task.register_buffer("shift", torch.zeros(width))
     task.register_buffer("scale", torch.ones(width))
     return seed_dropout(task).eval()
 

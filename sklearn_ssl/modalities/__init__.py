@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_ssl.modalities.concat import concat_rows
 from sklearn_ssl.modalities.image import Image, is_list_of_images
-from sklearn_ssl.modalities.tabular import Tabular, as_table, concat_rows
+from sklearn_ssl.modalities.tabular import Tabular, as_table
 
 __all__ = ["Image", "Tabular", "as_table", "concat_rows", "resolve_modality"]
 

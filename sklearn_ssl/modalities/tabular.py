@@ -40,10 +40,8 @@ class Tabular(BaseEstimator):
 
     Attributes
     ----------
-    n_features_ : int
-        Number of columns.
-    feature_names_ : list of str or None
-        Column names; None if `X` had none.
+    n_features_, feature_names_ : int, list of str or None
+        Number and names of the columns, None if `X` had no names.
     number_columns_, category_columns_ : list of int
         Positions of the columns of either kind.
     missing_columns_ : list of int
@@ -93,7 +91,6 @@ class Tabular(BaseEstimator):
         Returns
         -------
         self : Tabular
-            The fitted modality.
 
         Raises
         ------
@@ -108,37 +105,39 @@ class Tabular(BaseEstimator):
             got = repr(self.max_categories)
             raise ValueError(f"max_categories must be an integer >= 1, got {got}.")
         table = as_table(X)
-        n_samples, self.n_features_ = table.shape
+        n_samples, n_features = table.shape
         names = list(getattr(table, "columns", ()))
-        self.feature_names_ = names if names and isinstance(names[0], str) else None
-        self.number_columns_, self.category_columns_ = [], []
-        self.missing_columns_, self.scaling_, self.categories_ = [], [], []
-        means, scales, quantiles = [], [], []
-        for j, label in enumerate(_labels(self.feature_names_, self.n_features_)):
+        names = names if names and isinstance(names[0], str) else None
+        number_columns, missing_columns, category_columns = [], [], []
+        means, scales, scalings, quantiles, categories = [], [], [], [], []
+        for j, label in enumerate(_labels(names, n_features)):
             values, is_category = _read_column(table, j, label)
             levels = _levels(values, self.max_categories) if is_category else []
             if levels:
-                self.category_columns_.append(j)
-                self.categories_.append(levels)
+                category_columns.append(j)
+                categories.append(levels)
                 continue
-            values = _to_float(
-                np.full(n_samples, np.nan) if is_category else values, label
-            )
+            values = np.full(n_samples, np.nan) if is_category else values
+            values = _to_float(values, label)
             missing = _find_missing(values[:, None], 0, [label])
             if missing is not None:
-                self.missing_columns_.append(len(self.number_columns_))
+                missing_columns.append(len(number_columns))
                 values = values[~missing[:, 0]]
-            self.number_columns_.append(j)
+            number_columns.append(j)
             mean, scale, scaling = _describe(values, self.numeric)
             means.append(mean)
             scales.append(scale)
-            self.scaling_.append(scaling)
+            scalings.append(scaling)
             if scaling == "quantile":
                 ranks = np.linspace(0, 1, min(1000, n_samples))
                 quantiles.append(np.maximum.accumulate(np.quantile(values, ranks)))
+        # Set last, so that a failed refit leaves the old state whole.
+        self.n_features_, self.feature_names_ = n_features, names
+        self.number_columns_, self.missing_columns_ = number_columns, missing_columns
         self.mean_, self.scale_ = np.array(means), np.array(scales)
-        self.quantiles_ = np.array(quantiles)
-        self.cardinalities_ = [len(levels) + 2 for levels in self.categories_]
+        self.scaling_, self.quantiles_ = scalings, np.array(quantiles)
+        self.category_columns_, self.categories_ = category_columns, categories
+        self.cardinalities_ = [len(levels) + 2 for levels in categories]
         return self
 
     def to_arrays(self, X):
@@ -160,7 +159,7 @@ class Tabular(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            As in `fit`, and if a number column holds text.
+            As in `fit`, and if a number column holds text that is not a number.
         """
         check_is_fitted(self)
         table = as_table(X)
@@ -227,50 +226,10 @@ class Tabular(BaseEstimator):
         quantiles = iter(self.quantiles_)
         for k, scaling in enumerate(self.scaling_):
             if scaling == "quantile":
-                column = values[:, k].astype(np.float64)
-                numbers[:, k] = _to_normal(column, next(quantiles))
+                numbers[:, k] = _to_normal(values[:, k].astype(float), next(quantiles))
             elif scaling == "empty":
                 numbers[:, k] = 0
         return numbers, missing
-
-
-def concat_rows(X, X_unlabeled):
-    """Stack the rows of two arrays, two DataFrames of one library, or two lists.
-
-    Numbers and text make an array of objects; DataFrame columns may be in any order.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the kinds of data, the columns or the types of the columns differ.
-    """
-    both = X, X_unlabeled
-    tables = [nw.from_native(data, eager_only=True, pass_through=True) for data in both]
-    if not any(isinstance(table, nw.DataFrame) for table in tables):
-        if not all(isinstance(data, np.ndarray) for data in both):
-            return [*X, *X_unlabeled]
-        if len({data.dtype.kind in "buifc" for data in both}) == 2:
-            both = [data.astype(object) for data in both]  # else numbers become text
-        return np.concatenate(both)
-    if type(X) is not type(X_unlabeled):
-        types = f"{type(X)} and {type(X_unlabeled)}"
-        raise TypeError(f"X and X_unlabeled must be of one type, got {types}.")
-    first, second = tables
-    missing = [name for name in first.columns if name not in second.columns]
-    extra = [name for name in second.columns if name not in first.columns]
-    if missing or extra:
-        raise ValueError(
-            "X and X_unlabeled must have the same columns. X_unlabeled lacks "
-            f"{missing or 'none'} and has in addition {extra or 'none'}."
-        )
-    try:
-        return nw.concat([first, second.select(first.columns)]).to_native()
-    except Exception as error:  # libraries differ in which types they can stack
-        types = second.schema
-        names = [name for name, kind in first.schema.items() if kind != types[name]]
-        raise ValueError(
-            f"X and X_unlabeled differ in the type of {names}. Cast these columns."
-        ) from error
 
 
 def as_table(X):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sklearn.base import BaseEstimator, clone
 
-__all__ = ["Corruption"]
+__all__ = ["Corruption", "ImageViews"]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -33,7 +33,7 @@ class Corruption(BaseEstimator):
     rate: float = 0.6
     exact: bool = True
 
-    def adapt(self, modality):
+    def adapt(self, modality, arrays):
         """Return a copy that knows the table."""
         if modality.name != "table":
             raise ValueError(
@@ -55,7 +55,73 @@ class Corruption(BaseEstimator):
         )
 
 
-def resolve_views(views, default, modality):
+@dataclass(kw_only=True, eq=False, repr=False)
+class ImageViews(BaseEstimator):
+    """Crop, flip, turn and recolour each image, and resize it to what it was.
+
+    Parameters
+    ----------
+    crop_scale : tuple of float, default=(0.4, 1.0)
+        Range of the share of the image's area that is kept.
+    crop_ratio : tuple of float, default=(0.75, 1.33)
+        Range of the crop's width over height.
+    flip : "auto" or float, default="auto"
+        Chance of a horizontal flip. "auto" is 0.5 if mirrored training images look like
+        training images, as photographs do and characters do not, and 0 otherwise.
+    rotation : float, default=10.0
+        Degrees, to either side.
+    shear : float, default=0.0
+        Degrees, to either side.
+    brightness, contrast : float, default=0.4
+        Largest relative change.
+    saturation, hue : float, default=0.4, 0.05
+        Largest change of images of three channels; hue in turns.
+    p_gray : float, default=0.2
+        Chance of losing the colour, for three channels.
+    p_invert, p_blur, p_erase : float, default=0.0
+        Chance of a negative, of Gaussian blur and of an erased rectangle.
+    """
+
+    crop_scale: tuple = (0.4, 1.0)
+    crop_ratio: tuple = (3 / 4, 4 / 3)
+    flip: object = "auto"
+    rotation: float = 10.0
+    shear: float = 0.0
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    hue: float = 0.05
+    p_gray: float = 0.2
+    p_invert: float = 0.0
+    p_blur: float = 0.0
+    p_erase: float = 0.0
+
+    def adapt(self, modality, arrays):
+        """Return a copy whose flip is decided."""
+        if modality.name != "image":
+            raise ValueError(
+                f"{self!r} works on images, and X was read as modality="
+                f"{modality.name!r}. Pass views='auto'."
+            )
+        adapted = clone(self)
+        if isinstance(self.flip, str):
+            from torch import from_numpy
+
+            from sklearn_ssl.views.image import mirror_symmetric
+
+            pixels = from_numpy(arrays["pixels"])
+            adapted.flip = 0.5 if mirror_symmetric(pixels) else 0.0
+        return adapted
+
+    def __call__(self, batch, source, generator):
+        """Return a varied batch; `source` is not used."""
+        from sklearn_ssl.views.image import augment
+
+        parameters = self.get_params(deep=False)
+        return {"pixels": augment(batch["pixels"], generator, **parameters)}
+
+
+def resolve_views(views, default, modality, arrays):
     """The adapted component, or the callable, for a ``views`` parameter.
 
     Raises
@@ -65,7 +131,7 @@ def resolve_views(views, default, modality):
     """
     views = default if isinstance(views, str) and views == "auto" else views
     if hasattr(views, "adapt"):
-        return views.adapt(modality)
+        return views.adapt(modality, arrays)
     if callable(views):
         return views
     raise TypeError(

@@ -1,0 +1,154 @@
+"""How good are frozen features when few rows are labelled?
+
+Pretrains on the training rows without labels, then fits a logistic regression of default
+settings (max_iter aside) on a few labelled training rows of each class and scores it on
+test rows. Prints mean and standard deviation over draws of the labelled rows and over
+seeds of the pretraining, and the gain over raw features paired by draw.
+
+    python benchmarks/few_labels.py --data wa_churn cells hpc_data --seeds 3
+    python benchmarks/few_labels.py --data mnist digits
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from datasets import IMAGES, load, raw_features
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sklearn_ssl import SCARF, DenoisingAutoencoder, SimCLR
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def draw_labels(y, n_per_class, seed):
+    """Row numbers of `n_per_class` random rows of each class."""
+    rng = np.random.default_rng(seed)
+    rows = [rng.permutation(np.flatnonzero(y == c))[:n_per_class] for c in np.unique(y)]
+    return np.concatenate(rows)
+
+
+def metric_of(name, y):
+    """The score of a data set: its name and ``score(classifier, Z, y)``."""
+    if name in IMAGES:
+        return "accuracy", lambda c, Z, y: accuracy_score(y, c.predict(Z))
+    if len(np.unique(y)) == 2:
+        return "AUC", lambda c, Z, y: roc_auc_score(y, c.predict_proba(Z)[:, 1])
+    return "balanced accuracy", lambda c, Z, y: balanced_accuracy_score(y, c.predict(Z))
+
+
+def split(name, n_test):
+    """Load a data set and split it: X_train, X_test, y_train, y_test."""
+    X, y = load(name)
+    return train_test_split(X, y, test_size=n_test, stratify=y, random_state=0)
+
+
+def transformers(name, seed, **parameters):
+    """The baselines and the methods for a data set, unfitted, by name."""
+    if name in IMAGES:
+        flat = FunctionTransformer(lambda X: X.reshape(len(X), -1) / X.max())
+        parameters = {"modality": "image", "random_state": seed, **parameters}
+        return {
+            "raw": flat,
+            "PCA": make_pipeline(flat, PCA(64, random_state=seed)),
+            "untrained": SimCLR(**{**parameters, "max_epochs": 0}),
+            "SimCLR": SimCLR(**parameters),
+        }
+    parameters = {"random_state": seed, **parameters}
+    return {
+        "raw": raw_features(),
+        "PCA": make_pipeline(
+            raw_features(), PCA(0.95, random_state=seed), StandardScaler()
+        ),
+        "untrained": SCARF(**{**parameters, "max_epochs": 0}),
+        "SCARF": SCARF(**parameters),
+        "DenoisingAutoencoder": DenoisingAutoencoder(**parameters),
+        "SimCLR": SimCLR(**parameters),
+    }
+
+
+def evaluate(name, *, sizes, n_draws, seeds, only=None, n_test=None, **parameters):
+    """Score all transformers on one data set.
+
+    Returns
+    -------
+    results : DataFrame
+        A row for each method, seed, number of labels and draw.
+    """
+    n_test = n_test or (1000 if name == "mnist" else 0.3)
+    X_train, X_test, y_train, y_test = split(name, n_test)
+    metric, score = metric_of(name, y_train)
+    rows = []
+    for seed in seeds:
+        for method, transformer in transformers(name, seed, **parameters).items():
+            if only and method not in (*only, "raw"):
+                continue
+            started = time.perf_counter()
+            Z_train = transformer.fit(X_train).transform(X_train)
+            seconds = time.perf_counter() - started
+            Z_test = transformer.transform(X_test)
+            classifiers = {method: LogisticRegression(max_iter=1000)}
+            if method == "raw":
+                classifiers["random forest"] = RandomForestClassifier(random_state=seed)
+            for label, classifier in classifiers.items():
+                for size in sizes:
+                    for draw in range(n_draws):
+                        labelled = draw_labels(y_train, size, draw)
+                        classifier.fit(Z_train[labelled], y_train[labelled])
+                        value = score(classifier, Z_test, y_test)
+                        rows.append((name, metric, label, seed, size, draw, value, seconds))
+    columns = "data metric method seed labels draw score seconds".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def summarize(results):
+    """Mean and spread by data set, method and labels, and the gain over raw features."""
+    keys = ["data", "seed", "labels", "draw"]
+    raw = results[results.method == "raw"].set_index(keys).score
+    gain = results.set_index(keys).score - raw.reindex(results.set_index(keys).index)
+    results = results.assign(gain=gain.to_numpy())
+    groups = results.groupby(["data", "metric", "labels", "method"], sort=False)
+    return groups.agg(
+        mean=("score", "mean"),
+        std=("score", "std"),
+        gain=("gain", "mean"),
+        seconds=("seconds", "mean"),
+    ).reset_index()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", nargs="+", default=["wa_churn", "cells", "hpc_data"])
+    parser.add_argument("--labels", nargs="+", type=int, default=[10])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", help="methods to run beside raw")
+    parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
+    options = parser.parse_args()
+    results = pd.concat(
+        evaluate(
+            name,
+            sizes=options.labels,
+            n_draws=options.draws,
+            seeds=range(options.seeds),
+            only=options.only,
+        )
+        for name in options.data
+    )
+    table = summarize(results)
+    print(table.round(3).to_string(index=False))
+    if options.save:
+        RESULTS.mkdir(exist_ok=True)
+        table.round(4).to_csv(RESULTS / options.save, index=False)
+
+
+if __name__ == "__main__":
+    main()

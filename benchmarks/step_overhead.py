@@ -1,0 +1,190 @@
+"""What does the estimator cost over bare torch?
+
+For each method and encoder, in one run and interleaved, on one thread and on two:
+
+- floor: a plain loop over the same network's forward, loss, backward and optimizer step
+  on views made in advance,
+- views: making those views,
+- fit: a training step of the estimator, views included,
+- transform against a bare batched forward pass of the same encoder.
+
+Prints ratios, medians over repetitions; seconds are shown for orientation only.
+
+    python benchmarks/step_overhead.py --save step_overhead.csv
+"""
+
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sklearn_ssl import SCARF, DenoisingAutoencoder, SimCLR
+from sklearn_ssl.engine.batches import Rows, TensorSource
+from sklearn_ssl.engine.optimization import make_optimizer
+
+RESULTS = Path(__file__).parent / "results"
+BATCH_SIZE = 256
+N_STEPS = 20
+
+
+def table():
+    return np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
+
+
+def images():
+    shape = (5_000, 3, 32, 32)
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+SHARED = {
+    "batch_size": BATCH_SIZE, "max_epochs": 1, "early_stopping": False,
+    "random_state": 0,
+}  # fmt: skip
+CASES = {
+    "SCARF, MLP 4x256": (SCARF(**SHARED), table),
+    "DenoisingAutoencoder, MLP 4x256": (DenoisingAutoencoder(**SHARED), table),
+    "SimCLR, MLP 4x256": (SimCLR(**SHARED), table),
+    "SimCLR, ConvNet, 3x32x32": (SimCLR(**SHARED), images),
+    "SimCLR, ResNet-18, 3x32x32": (SimCLR(encoder="resnet18", **SHARED), images),
+}
+
+
+@dataclass
+class _Replay:
+    """Stands in for a task's views: returns views made in advance, one after another."""
+
+    views: list
+    position: int = 0
+
+    def __call__(self, batch, source, generator):
+        view = self.views[self.position % len(self.views)]
+        self.position += 1
+        return view
+
+
+def synchronize(device):
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def seconds(function, device):
+    """Seconds that a call takes, work on the device included."""
+    synchronize(device)
+    started = time.perf_counter()
+    function()
+    synchronize(device)
+    return time.perf_counter() - started
+
+
+def measure(name, estimator, X, n_threads, n_repetitions):
+    """Interleave floor, views and fit steps, then transform and forward passes."""
+    torch.set_num_threads(n_threads)
+    X_few = X[: N_STEPS * BATCH_SIZE]
+    estimator.set_params(n_threads=n_threads).fit(X_few)
+    arrays = estimator._read(estimator.modality_, X_few)
+    # Two trainings from one state: ours, and the bare loop on the same task's copy.
+    training, source = estimator._start(arrays, None, max_epochs=10**6)
+    bare, _ = estimator._start(arrays, None, max_epochs=10**6)
+    device, task = training.device, bare.task
+    task.source = source.tensors
+    rows = torch.arange(source.n_rows)
+    batches = [batch for batch, _ in Rows(source, rows, BATCH_SIZE)]
+    views_of, prepare = task.views, task.inputs.prepare
+    n_views = 2 if isinstance(estimator, SimCLR) else 1
+
+    def make_views():
+        with torch.no_grad():
+            return [
+                views_of(prepare(batch), source.tensors, task.generator)
+                for batch in batches
+                for _ in range(n_views)
+            ]
+
+    task.views = _Replay(make_views())
+    params = [{"params": list(task.parameters())}]
+    optimizer = make_optimizer(params, 1e-3, weight_decay=1e-4)
+    task.train()
+
+    def floor():
+        for batch in batches:
+            optimizer.zero_grad()
+            task(**batch).backward()
+            optimizer.step()
+
+    def fit():
+        training.run(source, 1)
+
+    times = {"floor": [], "views": [], "fit": []}
+    for repetition in range(n_repetitions + 1):
+        for key, function in (("floor", floor), ("views", make_views), ("fit", fit)):
+            spent = seconds(function, device) / len(batches)
+            if repetition:  # the first warms up
+                times[key].append(spent)
+
+    encoder = estimator._network.task
+    inputs = {k: torch.from_numpy(a) for k, a in _arrays(estimator, X).items()}
+
+    def forward():
+        with torch.inference_mode():
+            n = len(X)
+            for start in range(0, n, BATCH_SIZE):
+                part = slice(start, start + BATCH_SIZE)
+                batch = {k: a[part].to(device) for k, a in inputs.items()}
+                estimator._encode(encoder, encoder.inputs.prepare(batch)).cpu()
+
+    times |= {"forward": [], "transform": []}
+    for repetition in range(n_repetitions + 1):
+        for key, function in (
+            ("forward", forward), ("transform", lambda: estimator.transform(X)),
+        ):  # fmt: skip
+            spent = seconds(function, device)
+            if repetition:
+                times[key].append(spent)
+    median = {key: float(np.median(values)) for key, values in times.items()}
+    return {
+        "case": name,
+        "device": device_name(device),
+        "threads": n_threads,
+        "floor_ms": 1e3 * median["floor"],
+        "views/floor": median["views"] / median["floor"],
+        "step/floor": median["fit"] / median["floor"],
+        "step/(floor+views)": median["fit"] / (median["floor"] + median["views"]),
+        "transform/forward": median["transform"] / median["forward"],
+    }
+
+
+def _arrays(estimator, X):
+    return estimator._read(estimator.modality_, X)
+
+
+def device_name(device):
+    return torch.cuda.get_device_name() if device.type == "cuda" else device.type
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--cases", nargs="+", help="parts of names of cases")
+    parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
+    options = parser.parse_args()
+    rows = []
+    for name, (estimator, make_data) in CASES.items():
+        if options.cases and not any(part in name for part in options.cases):
+            continue
+        X = make_data()
+        for n_threads in options.threads:
+            rows.append(measure(name, estimator, X, n_threads, options.repetitions))
+    results = pd.DataFrame(rows)
+    print(results.round(2).to_string(index=False))
+    if options.save:
+        RESULTS.mkdir(exist_ok=True)
+        results.round(3).to_csv(RESULTS / options.save, index=False)
+
+
+if __name__ == "__main__":
+    main()

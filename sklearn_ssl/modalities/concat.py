@@ -1,0 +1,41 @@
+"""Stacking the rows of two data sets of one kind."""
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+
+def concat_rows(X, X_unlabeled):
+    """Stack the rows of two arrays, two DataFrames of one library, or two lists.
+
+    Numbers and text make an array of objects; DataFrame columns may be in any order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the kinds of data, the columns or the types of the columns differ.
+    """
+    both = X, X_unlabeled
+    tables = [nw.from_native(data, eager_only=True, pass_through=True) for data in both]
+    if not any(isinstance(table, nw.DataFrame) for table in tables):
+        if not all(isinstance(data, np.ndarray) for data in both):
+            return [*X, *X_unlabeled]
+        if len({data.dtype.kind in "buifc" for data in both}) == 2:
+            both = [data.astype(object) for data in both]  # else numbers become text
+        return np.concatenate(both)
+    if type(X) is not type(X_unlabeled):
+        raise TypeError(f"X is a {type(X)}, but X_unlabeled a {type(X_unlabeled)}.")
+    first, second = tables
+    missing = [name for name in first.columns if name not in second.columns]
+    extra = [name for name in second.columns if name not in first.columns]
+    if missing or extra:
+        raise ValueError(
+            "X and X_unlabeled must have the same columns. X_unlabeled lacks "
+            f"{missing or 'none'} and has in addition {extra or 'none'}."
+        )
+    try:
+        return nw.concat([first, second.select(first.columns)]).to_native()
+    except Exception as error:  # libraries differ in which types they can stack
+        names = [n for n in first.columns if first.schema[n] != second.schema[n]]
+        raise ValueError(
+            f"X and X_unlabeled differ in the type of {names}. Cast these columns."
+        ) from error
