@@ -113,9 +113,11 @@ class FittedNetwork:
         task.scale.fill_(1.0)
         z = self.encode({name: array[rows] for name, array in arrays.items()})
         center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
-        # Columns that hardly vary beside the others hold noise: leave them small.
+        # Columns that hardly vary beside the others hold noise: leave them small. Those
+        # that vary by rounding alone, as when all rows are equal, become 0.
         floor = 0.01 * np.sqrt(np.mean(std**2)) + 1e-12
-        scale = 1 / np.maximum(std, floor)
+        varies = std > 1e-6 * np.abs(center) + 1e-12
+        scale = varies / np.maximum(std, floor)
         scale *= norm / max(np.linalg.norm(scale * std), 1e-12)
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale
