@@ -14,6 +14,8 @@ TABLES = {
     "mlc_churn": ("churn", []),
     "cells": ("class", ["case"]),
     "hpc_data": ("class", []),
+    "attrition": ("Attrition", []),
+    "credit_data": ("Status", []),
 }
 IMAGES = ("mnist", "digits")
 

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 
 from sklearn_ssl import SCARF, DenoisingAutoencoder, SimCLR
-from sklearn_ssl.engine.batches import Rows, TensorSource
+from sklearn_ssl.engine.batches import Rows
 from sklearn_ssl.engine.optimization import make_optimizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +55,7 @@ CASES = {
 
 @dataclass
 class _Replay:
-    """Stands in for a task's views: returns views made in advance, one after another."""
+    """Stands in for a task's views: returns views made in advance, in turn."""
 
     views: list
     position: int = 0

@@ -15,6 +15,10 @@ encoder : str, component, nn.Module or callable, default="auto"
 views : component or callable, default="auto"
     Random variation of a batch: a component of :mod:`sklearn_ssl.views` or a function
     ``view(batch, source, generator)``. "auto" is the method's own for the modality.
+passthrough : "auto" or bool, default="auto"
+    Whether ``transform`` returns, beside the embedding, the preprocessed columns of a
+    table (numbers scaled, categories one-hot), as a block of the same weight. They
+    insure against an embedding that misses what matters. "auto" does so for tables.
 max_epochs : int or "auto", default="auto"
     Passes over the data. "auto" makes fewer the more rows there are; 0 leaves the
     encoder untrained, which is a baseline to show.
@@ -153,5 +157,6 @@ def check_training_parameters(est):
     check_number("n_iter_no_change", est.n_iter_no_change, Integral, 1)
     check_number("tol", est.tol, Real, 0)
     check_number("n_threads", est.n_threads, Integral, 1, words=(None,))
+    check_option("passthrough", est.passthrough, ("auto", True, False))
     check_option("optimizer", est.optimizer, ("adamw", "sgd"))
     check_option("precision", est.precision, ("auto", "float32", "bfloat16"))

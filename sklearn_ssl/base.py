@@ -64,6 +64,7 @@ class SSLTransformer(
     modality: object = "auto"
     encoder: object = "auto"
     views: object = "auto"
+    passthrough: object = "auto"
     max_epochs: int | str = "auto"
     max_time: float | None = None
     batch_size: int = 256
@@ -170,8 +171,10 @@ class SSLTransformer(
         Returns
         -------
         Z : ndarray of shape (n, d), float32
-            Centred columns of equal spread, scaled such that a row's norm does not
-            depend on d: made for classifiers of default settings, without a scaler.
+            The embedding, centred and with columns of equal spread; for tables, the
+            preprocessed columns beside it (``passthrough``) as a block of the same
+            weight. A row's norm does not depend on d: the scale is made for classifiers
+            of default settings, without a scaler between.
         """
         check_is_fitted(self)
         return self._network.encode(self._read(self.modality_, X))

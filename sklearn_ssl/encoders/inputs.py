@@ -62,6 +62,15 @@ class TabularInput(nn.Module):
             parts.append(self.embedding(batch["categories"] + self.starts).flatten(1))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
+    def columns(self, batch):
+        """The table's columns as numbers, categories one-hot: shape (n, n_columns)."""
+        parts = [batch[name] for name in ("numbers", "missing") if name in batch]
+        if "categories" in batch:
+            codes = batch["categories"] + self.starts
+            one_hot = codes.new_zeros(len(codes), sum(self.cardinalities)).float()
+            parts.append(one_hot.scatter_(1, codes, 1.0))
+        return torch.cat(parts, dim=1)
+
     def decoder(self, n_inputs, hidden):
         """A network from an embedding to what `reconstruction_loss` takes."""
         width = self.n_numbers + self.n_missing

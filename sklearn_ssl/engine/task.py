@@ -37,6 +37,8 @@ class Task(nn.Module):
     ----------
     n_outputs : int
         Width of the encoder's output.
+    widths : list of int
+        Columns of the embedding, and of what is passed through beside it.
     progress : float
         Share of the training that is done, for schedules inside a method.
     source : dict of tensors or None
@@ -53,6 +55,7 @@ class Task(nn.Module):
         self.progress = 0.0
         self.source = None
         self.generator = None
+        self.passthrough = _passes_through(method, inputs)
         self.autocast = False
 
     def forward(self, **batch):
@@ -73,8 +76,13 @@ class Task(nn.Module):
 
     def encode(self, batch):
         """The embedding of a batch, shape (n, d), scaled for a linear classifier."""
-        z = self.method._encode(self, self.inputs.prepare(batch))
-        return torch.addcmul(self.shift, z, self.scale)
+        features = self.features(self.inputs.prepare(batch))
+        return torch.addcmul(self.shift, torch.cat(features, dim=1), self.scale)
+
+    def features(self, batch):
+        """The method's embedding, and the columns that it passes through if it does."""
+        z = self.method._encode(self, batch)
+        return [z, self.inputs.columns(batch)] if self.passthrough else [z]
 
     def set_generator(self, generator):
         """Draw views, masks and dropout from `generator`."""
@@ -117,7 +125,10 @@ def build_task(method, modality, encoder, views, generator):
         inputs = modality.input_layer()
         task = Task(method, inputs, encoder.build(inputs.output_shape), views)
         method._build_task(task)
-    width = _n_features(task)
+    with torch.no_grad():
+        features = task.eval().features(inputs.example(2))
+        task.widths = [part.shape[1] for part in features]
+    width = sum(task.widths)
     # From the embedding's statistics after training: `transform` needs no data.
     task.register_buffer("shift", torch.zeros(width))
     task.register_buffer("scale", torch.ones(width))
@@ -137,7 +148,11 @@ def _n_outputs(inputs, encoder):
     return z.shape[1]
 
 
-def _n_features(task):
-    batch = task.inputs.example(2)
-    with torch.no_grad():
-        return task.eval().method._encode(task, batch).shape[1]
+def _passes_through(method, inputs):
+    has_columns = hasattr(inputs, "columns")
+    if method.passthrough is True and not has_columns:
+        raise ValueError(
+            "passthrough=True returns the columns of a table beside the embedding, but "
+            "X has none. Pass passthrough='auto'."
+        )
+    return has_columns and bool(method.passthrough)

@@ -43,7 +43,7 @@ class SCARF(SSLTransformer):
     >>> from sklearn_ssl import SCARF
     >>> X, y = load_wine(return_X_y=True)
     >>> SCARF(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 256)
+    (178, 269)
     """
 
     modalities: ClassVar[tuple] = ("table",)

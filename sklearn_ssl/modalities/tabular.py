@@ -75,7 +75,7 @@ class Tabular(BaseEstimator):
     """
 
     name: ClassVar[str] = "table"
-    embedding_norm: ClassVar[float] = 10.0**0.5
+    embedding_norm: ClassVar[float] = 5.0**0.5
 
     numeric: str = "auto"
     max_categories: int = 100
