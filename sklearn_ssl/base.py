@@ -138,7 +138,9 @@ class SSLTransformer(
             If the loss becomes NaN or infinite. An earlier fit stays as it was.
         """
         with _unchanged_on_error(self):
-            return self._fit(X, y, X_unlabeled)
+            self._fit(X, y, X_unlabeled)
+        self._warn_of_collapse()
+        return self
 
     def partial_fit(self, X, y=None):
         """Train for one more pass over X, at a constant learning rate.
@@ -157,7 +159,9 @@ class SSLTransformer(
         self : SSLTransformer
         """
         with _unchanged_on_error(self):
-            return self._partial_fit(X)
+            self._partial_fit(X)
+        self._warn_of_collapse()
+        return self
 
     def transform(self, X):
         """Embed X.
@@ -223,12 +227,12 @@ class SSLTransformer(
         n_rows = _n_rows(arrays)
         self.max_epochs_ = self._resolve_max_epochs(n_rows)
         callbacks = EpochCallbacks(self, X, y, self.max_epochs_)
-        training, source = self._start(arrays, previous, self.max_epochs_)
-
-        def fitted_now():
-            return self._results(training, arrays, weights=training.last_good)
-
         with _threads_of(self):
+            training, source = self._start(arrays, previous, self.max_epochs_)
+
+            def fitted_now():
+                return self._results(training, arrays, weights=training.last_good)
+
             try:
                 training.run(
                     source,
@@ -245,26 +249,25 @@ class SSLTransformer(
             vars(self).update(self._results(training, arrays, task=training.task))
         vars(self).pop("_session", None)
         callbacks.end_fit()
-        self._warn_of_collapse()
-        return self
 
     def _partial_fit(self, X):
         self._check_parameters()
         previous = self._network if _is_fitted(self) else None
         arrays = self._read_training_rows(X, previous)
         session = vars(self).get("_session")
-        if session is None:
-            self._n_rows_remembered = 0
-            session, source = self._start(arrays, previous)
-        else:
-            from sklearn_ssl.engine.batches import TensorSource
-
-            source = TensorSource(arrays, session.device)
         with _threads_of(self):
+            if session is None:
+                self._n_rows_remembered = 0
+                session, source = self._start(arrays, previous)
+            else:
+                from sklearn_ssl.engine.batches import TensorSource
+
+                source = TensorSource(arrays, session.device)
+            before = session.weights()
             try:
                 session.run(source, 1)
             except BaseException:
-                session.task.load_state_dict(session.last_good)
+                session.task.load_state_dict(before)
                 raise
             self.max_epochs_ = session.n_epochs
             n_before = self._n_rows_remembered
@@ -272,8 +275,6 @@ class SSLTransformer(
         vars(self).update(results, _session=session)
         n_rows = n_before + _n_rows(arrays)
         self._n_rows_remembered = min(n_rows, _MAX_ROWS_REMEMBERED)
-        self._warn_of_collapse()
-        return self
 
     def _read(self, modality, X, fit=False):
         """Check X and turn it into arrays; in `fit` learn the modality from it."""
@@ -376,7 +377,7 @@ class SSLTransformer(
                 "(are all rows alike?), lower learning_rate or weight_decay, or raise "
                 "batch_size.",
                 CollapseWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     def __getstate__(self):

@@ -21,7 +21,7 @@ class DenoisingAutoencoder(SSLTransformer):
     ----------
     corruption_rate : float, default=0.5
         Chance of a cell to be replaced. The winner of [2]_ used 0.15.
-    output : {"last", "all_layers"}, default="all_layers"
+    output : {"last", "all_layers"}, default="last"
         Whether ``transform`` returns the last layer of the encoder or all of them side
         by side. "all_layers" needs an MLP.
     {training_parameters}
@@ -42,7 +42,7 @@ class DenoisingAutoencoder(SSLTransformer):
     >>> from sklearn.datasets import load_wine
     >>> from sklearn_ssl import DenoisingAutoencoder
     >>> X, y = load_wine(return_X_y=True)
-    >>> dae = DenoisingAutoencoder(output="last", max_epochs=2, random_state=0)
+    >>> dae = DenoisingAutoencoder(max_epochs=2, random_state=0)
     >>> dae.fit_transform(X).shape
     (178, 269)
     """
@@ -50,7 +50,7 @@ class DenoisingAutoencoder(SSLTransformer):
     modalities: ClassVar[tuple] = ("table",)
 
     corruption_rate: float = 0.5
-    output: str = "all_layers"
+    output: str = "last"
 
     def _check_parameters(self):
         super()._check_parameters()

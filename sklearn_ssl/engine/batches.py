@@ -13,10 +13,17 @@ class TensorSource:
     ----------
     arrays : dict of str to ndarray
     device : torch.device
+
+    Attributes
+    ----------
+    home : torch.device
+        Where the tensors are held.
+    n_rows : int
     """
 
     def __init__(self, arrays, device):
         self.device = device
+        self.home = device
         self.tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
         self.n_rows = len(next(iter(self.tensors.values())))
         if device.type == "cuda":
@@ -25,14 +32,16 @@ class TensorSource:
                 self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
             else:
                 self.tensors = {k: t.pin_memory() for k, t in self.tensors.items()}
+                self.home = torch.device("cpu")
         elif device.type != "cpu":
             self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
 
     def batch(self, rows):
-        """The rows numbered `rows` (int64 tensor on the CPU), on the device."""
+        """The rows numbered `rows` (int64 tensor), on the device."""
+        rows = rows.to(self.home)
         found = {}
         for name, tensor in self.tensors.items():
-            part = tensor[rows.to(tensor.device)]
+            part = tensor.index_select(0, rows)
             if part.device != self.device:
                 part = part.pin_memory().to(self.device, non_blocking=True)
             found[name] = part
@@ -67,5 +76,5 @@ class Rows:
         rows = self.rows
         if self.generator is not None:
             rows = rows[torch.randperm(len(rows), generator=self.generator)]
-        for part in rows.tensor_split(self.n_batches):
+        for part in rows.to(self.source.home).tensor_split(self.n_batches):
             yield self.source.batch(part), None

@@ -83,14 +83,17 @@ class FittedNetwork:
         device = task.shift.device
         arrays = {name: torch.from_numpy(array) for name, array in arrays.items()}
         n, tile = len(next(iter(arrays.values()))), task.inputs.tile
-        embedding = np.empty((n, len(task.shift)), dtype=np.float32)
+        embedding = torch.empty(n, len(task.shift))
         with torch.inference_mode():
             for start in range(0, n, tile):
                 part = slice(start, start + tile)
                 batch = {k: _pad(a[part], tile).to(device) for k, a in arrays.items()}
                 rows = embedding[part]
-                rows[:] = task.encode(batch)[: len(rows)].float().cpu().numpy()
-        return embedding
+                if device.type == "cpu":
+                    task.encode(batch, out=rows)
+                else:
+                    rows.copy_(task.encode(batch)[: len(rows)])
+        return embedding.numpy()
 
     def measure(self, arrays, norm, n_before=0):
         """Take the embedding's mean and spread over rows, which `encode` then removes.

@@ -66,7 +66,8 @@ class Task(nn.Module):
 
     def view(self, batch):
         """One random view of a batch."""
-        with torch.no_grad():
+        device = next(iter(batch.values())).device.type
+        with torch.no_grad(), torch.autocast(device, enabled=False):
             return self.views(batch, self.source, self.generator)
 
     def embed(self, *batches):
@@ -74,10 +75,19 @@ class Task(nn.Module):
         parts = [self.inputs(batch) for batch in batches]
         return self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def encode(self, batch):
-        """The embedding of a batch, shape (n, d), scaled for a linear classifier."""
-        features = self.features(self.inputs.prepare(batch))
-        return torch.addcmul(self.shift, torch.cat(features, dim=1), self.scale)
+    def encode(self, batch, out=None):
+        """The features of a batch, shape (n, d), scaled for a linear classifier.
+
+        With `out`, a tensor of at most n rows, they are written there.
+        """
+        parts = self.features(self.inputs.prepare(batch))
+        if out is None:
+            out = parts[0].new_empty(len(parts[0]), len(self.shift))
+        # Without a copy of all parts side by side, which would cost as much as a layer.
+        blocks = (x.split(self.widths, dim=-1) for x in (self.shift, self.scale, out))
+        for part, shift, scale, rows in zip(parts, *blocks, strict=True):
+            torch.addcmul(shift, part[: len(out)], scale, out=rows)
+        return out
 
     def features(self, batch):
         """The method's embedding, and the columns that it passes through if it does."""

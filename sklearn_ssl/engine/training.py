@@ -134,7 +134,7 @@ class Training:
         self.best_loss = math.inf
         self.best_weights = None
         self.n_without_improvement = 0
-        self.last_good = self._weights()
+        self.last_good = self.weights()
 
     def run(
         self,
@@ -213,13 +213,17 @@ class Training:
             self._read_losses()
         return self._out_of_time()
 
+    def weights(self):
+        """A copy of the task's weights and buffers."""
+        return {k: v.detach().clone() for k, v in self.task.state_dict().items()}
+
     def _run_epoch(self, batches, health):
         self._losses, self._epoch_losses = [], []
         self.net.fit_loop(batches, epochs=1)
         self._read_losses()
         self.loss_curve.append(sum(self._epoch_losses) / len(self._epoch_losses))
         self.embedding_std_curve.append(embedding_std(self.task, health))
-        self.last_good = self._weights()
+        self.last_good = self.weights()
         self.n_epochs += 1
 
     def _read_losses(self):
@@ -246,7 +250,7 @@ class Training:
             return
         if loss < self.best_loss - self.tol:
             self.best_loss = loss
-            self.best_weights = self._weights()
+            self.best_weights = self.weights()
             self.n_without_improvement = 0
         else:
             self.n_without_improvement += 1
@@ -265,9 +269,6 @@ class Training:
             return min(steps, 1.0)
         seconds = (time.perf_counter() - self.started) / self.max_time
         return min(max(steps, seconds), 1.0)
-
-    def _weights(self):
-        return {k: v.detach().clone() for k, v in self.task.state_dict().items()}
 
     def _figures(self):
         figures = {"loss": self.loss_curve[-1], "std": self.embedding_std_curve[-1]}
