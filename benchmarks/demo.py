@@ -15,7 +15,6 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-
 from few_labels import evaluate, summarize
 
 SIZES = [1, 2, 5, 10, 50]

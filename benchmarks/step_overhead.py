@@ -28,7 +28,6 @@ from sklearn_ssl.engine.optimization import make_optimizer
 
 RESULTS = Path(__file__).parent / "results"
 BATCH_SIZE = 256
-N_STEPS = 20
 
 
 def table():
@@ -83,23 +82,24 @@ def seconds(function, device):
 def measure(name, estimator, X, n_threads, n_repetitions):
     """Interleave floor, views and fit steps, then transform and forward passes."""
     torch.set_num_threads(n_threads)
-    X_few = X[: N_STEPS * BATCH_SIZE]
-    estimator.set_params(n_threads=n_threads).fit(X_few)
-    arrays = estimator._read(estimator.modality_, X_few)
+    estimator.set_params(n_threads=n_threads).fit(X)
+    arrays = estimator._read(estimator.modality_, X)
     # Two trainings from one state: ours, and the bare loop on the same task's copy.
     training, source = estimator._start(arrays, None, max_epochs=10**6)
     bare, _ = estimator._start(arrays, None, max_epochs=10**6)
     device, task = training.device, bare.task
     task.source = source.tensors
     rows = torch.arange(source.n_rows)
-    batches = [batch for batch, _ in Rows(source, rows, BATCH_SIZE)]
-    views_of, prepare = task.views, task.inputs.prepare
+    batches = [
+        task.inputs.prepare(batch) for batch, _ in Rows(source, rows, BATCH_SIZE)
+    ]
+    views_of = task.views
     n_views = 2 if isinstance(estimator, SimCLR) else 1
 
     def make_views():
         with torch.no_grad():
             return [
-                views_of(prepare(batch), source.tensors, task.generator)
+                views_of(batch, source.tensors, task.generator)
                 for batch in batches
                 for _ in range(n_views)
             ]
@@ -112,11 +112,11 @@ def measure(name, estimator, X, n_threads, n_repetitions):
     def floor():
         for batch in batches:
             optimizer.zero_grad()
-            task(**batch).backward()
+            estimator._loss(task, batch).backward()
             optimizer.step()
 
     def fit():
-        training.run(source, 1)
+        training.run(source, 1)  # an epoch, with all that surrounds its steps
 
     times = {"floor": [], "views": [], "fit": []}
     for repetition in range(n_repetitions + 1):
@@ -125,16 +125,13 @@ def measure(name, estimator, X, n_threads, n_repetitions):
             if repetition:  # the first warms up
                 times[key].append(spent)
 
-    encoder = estimator._network.task
-    inputs = {k: torch.from_numpy(a) for k, a in _arrays(estimator, X).items()}
+    encoder = estimator._network.task.encoder
+    inputs = [task.inputs(batch).detach() for batch in batches]
 
     def forward():
         with torch.inference_mode():
-            n = len(X)
-            for start in range(0, n, BATCH_SIZE):
-                part = slice(start, start + BATCH_SIZE)
-                batch = {k: a[part].to(device) for k, a in inputs.items()}
-                estimator._encode(encoder, encoder.inputs.prepare(batch)).cpu()
+            for batch in inputs:
+                encoder(batch).cpu()
 
     times |= {"forward": [], "transform": []}
     for repetition in range(n_repetitions + 1):
@@ -155,10 +152,6 @@ def measure(name, estimator, X, n_threads, n_repetitions):
         "step/(floor+views)": median["fit"] / (median["floor"] + median["views"]),
         "transform/forward": median["transform"] / median["forward"],
     }
-
-
-def _arrays(estimator, X):
-    return estimator._read(estimator.modality_, X)
 
 
 def device_name(device):

@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+import numpy as np
+
 TRAINING_PARAMETERS = """\
 modality : {"auto", "table", "image"} or component, default="auto"
     What X is. "auto" reads a DataFrame or 2-D array as a table, a 4-D array or a list
@@ -10,8 +12,9 @@ modality : {"auto", "table", "image"} or component, default="auto"
 encoder : str, component, nn.Module or callable, default="auto"
     The network whose output is the embedding: "mlp", "convnet", "resnet18",
     "resnet34", "resnet50", a component of :mod:`sklearn_ssl.encoders`, a module
-    (copied, never changed) or a factory of one. A factory may take ``input_shape``.
-    "auto" chooses by modality and size.
+    (copied, never changed) or a factory of one, which may take ``input_shape``. "auto"
+    chooses by modality and size. Of the random layers in modules of your own,
+    ``nn.Dropout`` follows ``random_state``; others use torch's global generator.
 views : component or callable, default="auto"
     Random variation of a batch: a component of :mod:`sklearn_ssl.views` or a function
     ``view(batch, source, generator)``. "auto" is the method's own for the modality.
@@ -25,10 +28,12 @@ max_epochs : int or "auto", default="auto"
 max_time : float or None, default=None
     Seconds of training, after which it ends wherever it is. The learning rate follows
     whichever of time and epochs is further. A fit cut by time is not repeatable.
-batch_size : int, default=256
-    Most rows a step; batches are of nearly equal size.
-learning_rate : float, default=0.001
-    Peak of the schedule: linear warm-up, then half a cosine.
+batch_size : int or "auto", default="auto"
+    Most rows a step; batches are of nearly equal size. "auto" is 256 for tables, and 64
+    to 256 for images, the fewer the fewer images there are.
+learning_rate : float or "auto", default="auto"
+    Peak of the schedule: linear warm-up, then half a cosine. "auto" is what suits the
+    encoder: 0.005 for ConvNet, 0.001 for others.
 weight_decay : float, default=0.0001
     Decay of matrices and kernels; biases and gains have none.
 optimizer : {"adamw", "sgd"}, default="adamw"
@@ -62,8 +67,10 @@ random_state : int, RandomState, Generator or None, default=None
 FITTED_ATTRIBUTES = """\
 modality_, encoder_, views_ : components
     What "auto" became, fitted.
-max_epochs_ : int
-    The number of epochs allowed.
+max_epochs_, batch_size_ : int
+    The number of epochs allowed, and of rows a step at most.
+learning_rate_ : float
+    Peak of the learning rate.
 n_features_in_ : int
     Columns of a table; pixels times channels of an image.
 feature_names_in_ : ndarray of str
@@ -117,7 +124,7 @@ def check_number(name, value, kind, low, high=None, *, strict=False, words=()):
     """
     if (value is None or isinstance(value, str)) and value in words:
         return
-    ok = isinstance(value, kind) and not isinstance(value, bool)
+    ok = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
     if ok and strict:
         ok = value > low and (high is None or value < high)
     elif ok:
@@ -147,8 +154,9 @@ def check_training_parameters(est):
     """Check the parameters that all methods share; raise ValueError."""
     check_number("max_epochs", est.max_epochs, Integral, 0, words=("auto",))
     check_number("max_time", est.max_time, Real, 0, strict=True, words=(None,))
-    check_number("batch_size", est.batch_size, Integral, 2)
-    check_number("learning_rate", est.learning_rate, Real, 0, strict=True)
+    check_number("batch_size", est.batch_size, Integral, 2, words=("auto",))
+    rate = est.learning_rate
+    check_number("learning_rate", rate, Real, 0, strict=True, words=("auto",))
     check_number("weight_decay", est.weight_decay, Real, 0)
     norm = est.max_grad_norm
     check_number("max_grad_norm", norm, Real, 0, strict=True, words=(None,))
@@ -157,6 +165,10 @@ def check_training_parameters(est):
     check_number("n_iter_no_change", est.n_iter_no_change, Integral, 1)
     check_number("tol", est.tol, Real, 0)
     check_number("n_threads", est.n_threads, Integral, 1, words=(None,))
+    check_option("early_stopping", est.early_stopping, (True, False))
+    check_option("warm_start", est.warm_start, (True, False))
+    if not isinstance(est.random_state, np.random.RandomState | np.random.Generator):
+        check_number("random_state", est.random_state, Integral, 0, words=(None,))
     check_option("passthrough", est.passthrough, ("auto", True, False))
     check_option("optimizer", est.optimizer, ("adamw", "sgd"))
     check_option("precision", est.precision, ("auto", "float32", "bfloat16"))

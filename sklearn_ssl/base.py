@@ -28,6 +28,8 @@ from sklearn_ssl.views import resolve_views
 
 # Spread of directions below which an embedding counts as collapsed.
 _COLLAPSED_STD = 0.01
+# Within these, "auto" lets a training see as many rows as suit the modality.
+_EPOCH_BOUNDS = 10, 200
 # With fewer rows nothing is held out for early stopping.
 _MIN_ROWS_TO_HOLD_OUT = 20
 # Rows of the past that the statistics of `partial_fit` remember.
@@ -55,11 +57,8 @@ class SSLTransformer(
     {fitted_attributes}
     """
 
-    # What the method can read, and how long "auto" trains: epochs within bounds, such
-    # that about `rows_to_see` rows are seen.
+    # What the method can read.
     modalities: ClassVar[tuple] = ("table", "image")
-    rows_to_see: ClassVar[int] = 400_000
-    epoch_bounds: ClassVar[tuple] = (10, 200)
 
     modality: object = "auto"
     encoder: object = "auto"
@@ -67,8 +66,8 @@ class SSLTransformer(
     passthrough: object = "auto"
     max_epochs: int | str = "auto"
     max_time: float | None = None
-    batch_size: int = 256
-    learning_rate: float = 1e-3
+    batch_size: int | str = "auto"
+    learning_rate: float | str = "auto"
     weight_decay: float = 1e-4
     optimizer: str = "adamw"
     max_grad_norm: float | None = None
@@ -196,10 +195,10 @@ class SSLTransformer(
         -------
         score : float
             Higher is better. Comparable between fits of one method on one X with the
-            same ``batch_size``.
+            same ``batch_size_``.
         """
         check_is_fitted(self)
-        return self._network.score(self._read(self.modality_, X), self.batch_size)
+        return self._network.score(self._read(self.modality_, X), self.batch_size_)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")
@@ -248,6 +247,7 @@ class SSLTransformer(
                 raise
             vars(self).update(self._results(training, arrays, task=training.task))
         vars(self).pop("_session", None)
+        self._n_rows_remembered = min(n_rows, _MAX_ROWS_REMEMBERED)
         callbacks.end_fit()
 
     def _partial_fit(self, X):
@@ -257,7 +257,6 @@ class SSLTransformer(
         session = vars(self).get("_session")
         with _threads_of(self):
             if session is None:
-                self._n_rows_remembered = 0
                 session, source = self._start(arrays, previous)
             else:
                 from sklearn_ssl.engine.batches import TensorSource
@@ -270,7 +269,7 @@ class SSLTransformer(
                 session.task.load_state_dict(before)
                 raise
             self.max_epochs_ = session.n_epochs
-            n_before = self._n_rows_remembered
+            n_before = self._n_rows_remembered if previous else 0
             results = self._results(session, arrays, n_before, task=session.task)
         vars(self).update(results, _session=session)
         n_rows = n_before + _n_rows(arrays)
@@ -316,6 +315,13 @@ class SSLTransformer(
         from sklearn_ssl.engine.random import as_seed
         from sklearn_ssl.engine.training import Training
 
+        n_rows = _n_rows(arrays)
+        self.batch_size_ = self.batch_size
+        if self.batch_size == "auto":
+            self.batch_size_ = self.modality_.default_batch_size(n_rows)
+        self.learning_rate_ = self.learning_rate
+        if self.learning_rate == "auto":
+            self.learning_rate_ = getattr(self.encoder_, "learning_rate", 1e-3)
         device = resolve_device(self.device)
         seed = as_seed(self.random_state)
         recipe = {
@@ -327,11 +333,13 @@ class SSLTransformer(
         weights = None if previous is None else previous.state()
         network = FittedNetwork(recipe, weights=weights, seed=seed)
         patience = self.n_iter_no_change
-        holds_out = self._n_validation_rows(_n_rows(arrays)) > 0
+        holds_out = self._n_validation_rows(n_rows) > 0
         training = Training(
             network.task,
             device=device,
             seed=seed,
+            batch_size=self.batch_size_,
+            learning_rate=self.learning_rate_,
             max_epochs=max_epochs,
             patience=patience if holds_out and max_epochs else None,
             autocast=resolve_precision(self.precision, device),
@@ -360,8 +368,8 @@ class SSLTransformer(
     def _resolve_max_epochs(self, n_rows):
         if self.max_epochs != "auto":
             return self.max_epochs
-        low, high = self.epoch_bounds
-        return int(min(max(self.rows_to_see / n_rows, low), high))
+        low, high = _EPOCH_BOUNDS
+        return int(min(max(self.modality_.rows_to_see / n_rows, low), high))
 
     def _n_validation_rows(self, n_rows):
         if not self.early_stopping or n_rows < _MIN_ROWS_TO_HOLD_OUT:
@@ -389,7 +397,7 @@ class SSLTransformer(
 insert_shared(SSLTransformer)
 
 _TRAINING_PARAMETERS = (
-    "max_time batch_size learning_rate weight_decay optimizer max_grad_norm tol verbose"
+    "max_time weight_decay optimizer max_grad_norm tol verbose"
 ).split()
 
 

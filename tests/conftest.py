@@ -1,4 +1,4 @@
-"""One thread for all tests: sums, and so weights, are then the same on every machine."""
+"""One thread for all tests: sums, and so weights, do not depend on the machine."""
 
 import pytest
 import torch

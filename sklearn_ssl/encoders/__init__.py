@@ -1,12 +1,14 @@
 """Encoders: the networks whose output is the embedding.
 
 The classes here hold parameters only; each builds its network, from the module of the
-same name, when a fit begins. None of them imports torch before that.
+same name, when a fit begins. None of them imports torch before that. `learning_rate` is
+the one that suits the network when an estimator's is "auto".
 """
 
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sklearn.base import BaseEstimator, clone
 
@@ -32,6 +34,8 @@ class MLP(BaseEstimator):
     (64, 32)
     """
 
+    learning_rate: ClassVar[float] = 1e-3
+
     hidden: tuple = (256, 256, 256, 256)
     dropout: float = 0.0
 
@@ -48,12 +52,14 @@ class ConvNet(BaseEstimator):
 
     Parameters
     ----------
-    channels : tuple of int, default=(32, 64, 128, 256)
-        Channels of each 3x3 convolution; the mean and the maximum of the last over the
+    channels : tuple of int, default=(32, 64, 64, 128, 128, 256)
+        Channels of each convolution. The mean and the maximum of the last over the
         image make the embedding, which is twice as wide.
     """
 
-    channels: tuple = (32, 64, 128, 256)
+    learning_rate: ClassVar[float] = 5e-3
+
+    channels: tuple = (32, 64, 64, 128, 128, 256)
 
     def build(self, input_shape):
         """Build the network for inputs of shape (n, *input_shape)."""
@@ -78,6 +84,8 @@ class ResNet(BaseEstimator):
         for images up to 64 pixels.
     """
 
+    learning_rate: ClassVar[float] = 1e-3
+
     depth: int = 18
     width: int = 64
     small_stem: object = "auto"
@@ -96,11 +104,13 @@ class ResNet(BaseEstimator):
 class Custom(BaseEstimator):
     """Wraps an ``nn.Module``, or a factory of one, that was passed as ``encoder``."""
 
+    learning_rate: ClassVar[float] = 1e-3
+
     module: object
 
     def build(self, input_shape):
         """Copy the module, or call the factory."""
-        if hasattr(self.module, "state_dict"):
+        if not isinstance(self.module, type) and hasattr(self.module, "state_dict"):
             return deepcopy(self.module)
         if "input_shape" in inspect.signature(self.module).parameters:
             return self.module(input_shape=tuple(input_shape))

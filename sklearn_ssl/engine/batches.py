@@ -52,7 +52,8 @@ class Rows:
     """Some rows of a source, cut into batches of nearly equal size.
 
     No batch is larger than `batch_size` nor smaller than half of it: a tiny last batch
-    would be noise for batch normalization and leave a contrast without negatives.
+    would be noise for batch normalization and leave a contrast without negatives. No
+    batch has a single row, even if that makes one larger.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class Rows:
         self.source = source
         self.rows = rows
         self.generator = generator
-        self.n_batches = -(-len(rows) // batch_size)
+        self.n_batches = max(min(-(-len(rows) // batch_size), len(rows) // 2), 1)
 
     def __len__(self):
         return self.n_batches

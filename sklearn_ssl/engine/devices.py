@@ -19,7 +19,7 @@ def resolve_device(device):
         return torch.device("cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(1, device=resolved)
+        torch.zeros(1, device=resolved).item()
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise ValueError(
             f"device={device!r} cannot be used on this machine: {error}. Pass "

@@ -15,10 +15,17 @@ WEIGHTS, ORDER, VIEWS, SCORE = range(4)
 _IN_PLACE = (
     "uniform_ normal_ random_ bernoulli_ exponential_ geometric_ cauchy_ log_normal_"
 )
-_FACTORIES = "rand randn randint randperm normal bernoulli multinomial"
+_FACTORIES = (
+    "rand randn randint randperm normal bernoulli multinomial poisson "
+    "rand_like randn_like randint_like"
+)
 _DRAWS = (
     {getattr(torch.Tensor, name) for name in _IN_PLACE.split()}
-    | {getattr(torch, name) for name in _FACTORIES.split()}
+    | {
+        function
+        for function in (getattr(torch, name) for name in _FACTORIES.split())
+        if "generator" in function.__doc__  # those like another tensor: torch >= 2.11
+    }
     # Some of these are handed to the mode whole, before they draw.
     | {
         function
@@ -89,9 +96,10 @@ class SeededDropout(nn.Module):
 
 def seed_dropout(module):
     """Replace each ``nn.Dropout`` inside `module` by a :class:`SeededDropout`."""
-    for name, child in module.named_children():
+    # Not named_children, which passes over a module that is there twice.
+    for name, child in module._modules.items():
         if type(child) is nn.Dropout:
             setattr(module, name, SeededDropout(child.p))
-        else:
+        elif child is not None:
             seed_dropout(child)
     return module

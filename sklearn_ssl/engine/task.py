@@ -146,8 +146,15 @@ def build_task(method, modality, encoder, views, generator):
 
 
 def _n_outputs(inputs, encoder):
-    with torch.no_grad():
-        z = encoder.eval()(torch.zeros(2, *inputs.output_shape))
+    shape = "n", *inputs.output_shape
+    try:
+        with torch.no_grad():
+            z = encoder.eval()(torch.zeros(2, *inputs.output_shape))
+    except RuntimeError as error:
+        raise ValueError(
+            f"The encoder failed on a tensor of shape {shape}: {error}. Pass a factory "
+            "that takes input_shape, or encoder='auto'."
+        ) from error
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != 2:
         shape = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
         raise ValueError(

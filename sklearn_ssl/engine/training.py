@@ -33,6 +33,11 @@ class _Net(NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return y_pred
 
+    def _set_training(self, training=True):
+        # The stock one walks all modules at each step.
+        if self.module_.training != training:
+            super()._set_training(training)
+
     def on_grad_computed(self, net, named_parameters, **kwargs):
         max_norm = self.training_state.max_grad_norm
         if max_norm is not None:

@@ -51,7 +51,7 @@ class SCARF(SSLTransformer):
     corruption_rate: float = 0.6
     temperature: float = 1.0
     projection_dim: int = 256
-    batch_size: int = 128
+    batch_size: int | str = 128
     early_stopping: bool = True
     n_iter_no_change: int = 3
 

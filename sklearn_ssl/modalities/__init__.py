@@ -62,11 +62,17 @@ def _guess(X, supported, name):
         if isinstance(X[0], np.ndarray) and X[0].ndim == 2:
             return "sequence"
     ndim = getattr(X, "ndim", None)
+    if ndim == 1 and len(X) and isinstance(next(iter(X)), str):
+        return "text"
     if ndim == 4:
         return "image"
     if ndim == 3:
-        if len(supported) == 1:
-            return supported[0]
+        if supported == ("image",):
+            return "image"
+        if "image" not in supported:
+            raise ValueError(
+                f"Found array with dim 3, of shape {np.shape(X)}: {name} takes tables."
+            )
         raise ValueError(
             f"Found array with dim 3, of shape {np.shape(X)}: it may hold gray images "
             "(n, height, width) or sequences (n, channels, time points). Pass "

@@ -47,6 +47,7 @@ class Image(BaseEstimator):
 
     name: ClassVar[str] = "image"
     embedding_norm: ClassVar[float] = _EMBEDDING_NORM
+    rows_to_see: ClassVar[int] = 160_000
 
     shape: tuple | None = None
     channels: str = "auto"
@@ -106,6 +107,14 @@ class Image(BaseEstimator):
                     "X holds fractions up to 1, but the training images were uint8, 0 "
                     "to 255. Pass (255 * X).astype('uint8')."
                 )
+        if not self.is_uint8_ and pixels.dtype == np.uint8:
+            low, high = self.range_
+            if low >= -1 and high <= 1 < pixels.max():
+                raise ValueError(
+                    "X holds uint8, 0 to 255, but the training images held numbers "
+                    f"from {low:g} to {high:g}. Scale them alike, as X / 255 does."
+                )
+            pixels = pixels.astype(np.float32)
         return {"pixels": np.ascontiguousarray(pixels)}
 
     def input_layer(self):
@@ -120,6 +129,10 @@ class Image(BaseEstimator):
 
         return ConvNet() if max(self.shape_[1:]) <= 64 else ResNet(depth=18)
 
+    def default_batch_size(self, n_rows):
+        """Between 64 and 256: few images need small batches for enough steps."""
+        return 2 ** round(np.log2(np.clip(n_rows / 64, 64, 256)))
+
     def default_views(self):
         """Crops, flips, small rotations and changes of intensity."""
         from sklearn_ssl.views import ImageViews
@@ -128,8 +141,8 @@ class Image(BaseEstimator):
 
     def _read(self, X):
         if is_list_of_images(X):
-            return _stack_pil(X)
-        if isinstance(X, list | tuple):
+            X = _stack_pil(X)
+        elif isinstance(X, list | tuple):
             X = _stack_arrays(X)
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         X = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)

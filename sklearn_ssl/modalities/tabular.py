@@ -76,6 +76,7 @@ class Tabular(BaseEstimator):
 
     name: ClassVar[str] = "table"
     embedding_norm: ClassVar[float] = 5.0**0.5
+    rows_to_see: ClassVar[int] = 400_000
 
     numeric: str = "auto"
     max_categories: int = 100
@@ -191,6 +192,10 @@ class Tabular(BaseEstimator):
         from sklearn_ssl.encoders import MLP
 
         return MLP()
+
+    def default_batch_size(self, n_rows):
+        """256 rows."""
+        return 256
 
     def default_views(self):
         """Corruption of cells, in both views."""

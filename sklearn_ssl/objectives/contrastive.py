@@ -4,6 +4,11 @@ import torch
 from torch.nn import functional as F
 
 
+def _unit(z):
+    # The default eps, 1e-12, is zero in float16: a row of zeros would become NaN.
+    return F.normalize(z, dim=1, eps=1e-6)
+
+
 def info_nce(queries, keys, temperature=1.0):
     r"""InfoNCE: each query picks its own key among the keys of the batch.
 
@@ -25,7 +30,7 @@ def info_nce(queries, keys, temperature=1.0):
     -------
     loss : scalar tensor
     """
-    logits = F.normalize(queries, dim=1) @ F.normalize(keys, dim=1).T / temperature
+    logits = _unit(queries) @ _unit(keys).T / temperature
     return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
@@ -51,7 +56,7 @@ def nt_xent(z1, z2, temperature=0.5):
     -------
     loss : scalar tensor
     """
-    z = F.normalize(torch.cat([z1, z2]), dim=1)
+    z = _unit(torch.cat([z1, z2]))
     logits = z @ z.T / temperature
     logits.fill_diagonal_(-torch.inf)
     n = len(z1)
@@ -81,6 +86,6 @@ def sigmoid_contrast(z1, z2, scale=10.0, bias=-10.0):
     -------
     loss : scalar tensor
     """
-    logits = F.normalize(z1, dim=1) @ F.normalize(z2, dim=1).T * scale + bias
+    logits = _unit(z1) @ _unit(z2).T * scale + bias
     signs = 2 * torch.eye(len(logits), device=logits.device, dtype=logits.dtype) - 1
     return -F.logsigmoid(signs * logits).sum() / len(logits)

@@ -68,33 +68,44 @@ class ImageViews(BaseEstimator):
     flip : "auto" or float, default="auto"
         Chance of a horizontal flip. "auto" is 0.5 if mirrored training images look like
         training images, as photographs do and characters do not, and 0 otherwise.
-    rotation : float, default=10.0
+    rotation : float, default=15.0
         Degrees, to either side.
-    shear : float, default=0.0
-        Degrees, to either side.
-    brightness, contrast : float, default=0.4
-        Largest relative change.
-    saturation, hue : float, default=0.4, 0.05
-        Largest change of images of three channels; hue in turns.
-    p_gray : float, default=0.2
+    shear : float, default=0.1
+        Sideways shift of the upper edge, as a share of the height, to either side.
+    brightness : float, default=0.4
+        Largest relative change of the intensity.
+    contrast : float, default=0.4
+        Largest relative change of the distance from the image's mean.
+    saturation : float, default=0.2
+        Largest relative change of the colourfulness, for three channels.
+    hue : float, default=0.02
+        Largest turn of the colours, in turns, for three channels.
+    p_gray : float, default=0.1
         Chance of losing the colour, for three channels.
-    p_invert, p_blur, p_erase : float, default=0.0
-        Chance of a negative, of Gaussian blur and of an erased rectangle.
+    p_blur : float, default=0.5
+        Chance of a Gaussian blur.
+    blur_sigma : tuple of float, default=(0.1, 1.5)
+        Range of its standard deviation, in pixels.
+    p_erase : float, default=0.25
+        Chance of an erased rectangle.
+    erase_scale : tuple of float, default=(0.02, 0.2)
+        Range of its share of the image's area.
     """
 
     crop_scale: tuple = (0.4, 1.0)
     crop_ratio: tuple = (3 / 4, 4 / 3)
     flip: object = "auto"
-    rotation: float = 10.0
-    shear: float = 0.0
+    rotation: float = 15.0
+    shear: float = 0.1
     brightness: float = 0.4
     contrast: float = 0.4
-    saturation: float = 0.4
-    hue: float = 0.05
-    p_gray: float = 0.2
-    p_invert: float = 0.0
-    p_blur: float = 0.0
-    p_erase: float = 0.0
+    saturation: float = 0.2
+    hue: float = 0.02
+    p_gray: float = 0.1
+    p_blur: float = 0.5
+    blur_sigma: tuple = (0.1, 1.5)
+    p_erase: float = 0.25
+    erase_scale: tuple = (0.02, 0.2)
 
     def adapt(self, modality, arrays):
         """Return a copy whose flip is decided."""

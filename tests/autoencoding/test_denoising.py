@@ -1,0 +1,197 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_wine
+
+from sklearn_ssl import DenoisingAutoencoder
+from sklearn_ssl.encoders import MLP
+
+WINE = load_wine().data
+SMALL = {"encoder": MLP(hidden=(16, 8)), "random_state": 0}
+
+
+@pytest.fixture
+def mixed():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "age": np.where(rng.random(400) < 0.3, np.nan, rng.normal(40, 10, 400)),
+            "city": rng.choice(["Bern", "Chur", "Genf"], 400),
+            "income": rng.normal(size=400),
+            "pet": rng.choice(["cat", "dog"], 400),
+        }
+    )
+
+
+def ready_task(dae, X):
+    """A task, as it is while training, and its data as a batch."""
+    task = dae._network.task
+    task.source = {
+        name: torch.from_numpy(array)
+        for name, array in dae.modality_.to_arrays(X).items()
+    }
+    task.train()
+    task.set_generator(torch.Generator().manual_seed(0))
+    return task, dict(task.source)
+
+
+def reconstruction_formula(output, batch, cardinalities):
+    """Squared errors and cross-entropies, of all cells, over the number of columns."""
+    output = output.detach().double().numpy()
+    numbers, missing = batch["numbers"].numpy(), batch["missing"].numpy()
+    n, n_numbers = numbers.shape
+    n_missing = missing.shape[1]
+    total = ((output[:, :n_numbers] - numbers) ** 2).sum()
+    p = 1 / (1 + np.exp(-output[:, n_numbers : n_numbers + n_missing]))
+    total -= np.log(np.where(missing == 1, p, 1 - p)).sum()
+    logits = output[:, n_numbers + n_missing :]
+    logits = logits.reshape(n, len(cardinalities), max(cardinalities))
+    for j, size in enumerate(cardinalities):
+        e = np.exp(logits[:, j, :size])
+        code = batch["categories"][:, j].numpy()
+        total -= np.log(e[np.arange(n), code] / e.sum(axis=1)).sum()
+    return total / n / (n_numbers + n_missing + len(cardinalities))
+
+
+def test_loss_reconstructs_all_clean_cells_from_corrupted_rows(mixed):
+    dae = DenoisingAutoencoder(max_epochs=0, corruption_rate=0.4, **SMALL).fit(mixed)
+    task, batch = ready_task(dae, mixed)
+    views, outputs = [], []
+    draw = task.views
+    task.views = lambda *args: views.append(draw(*args)) or views[-1]
+    task.decoder.register_forward_hook(lambda module, args, out: outputs.append(out))
+    loss = task(**batch)
+    assert len(views) == len(outputs) == 1
+    torch.testing.assert_close(outputs[0], task.decoder(task.embed(views[0])))
+    expected = reconstruction_formula(
+        outputs[0], task.source, dae.modality_.cardinalities_
+    )
+    assert_allclose(loss.item(), expected, rtol=1e-5)
+    against_itself = reconstruction_formula(
+        outputs[0], views[0], dae.modality_.cardinalities_
+    )
+    assert abs(against_itself - expected) > 1e-3
+
+
+@pytest.mark.parametrize("rate", [None, 0.15, 0.6])
+def test_each_cell_has_its_chance_of_a_swap(mixed, rate):
+    options = {} if rate is None else {"corruption_rate": rate}
+    dae = DenoisingAutoencoder(max_epochs=0, **options, **SMALL).fit(mixed)
+    rate = dae.corruption_rate
+    task, batch = ready_task(dae, mixed)
+    # Values that no donor has: each replaced cell shows.
+    batch["numbers"] = torch.full_like(batch["numbers"], 99.0)
+    batch["categories"] = torch.full_like(batch["categories"], 99)
+    view = task.view(batch)
+    replaced = torch.cat([view[k] != 99 for k in ("numbers", "categories")], dim=1)
+    share = replaced.float().mean(dim=0)
+    assert (abs(share - rate) < 0.08).all()
+    # Independent cells: the number of swaps differs from row to row.
+    counts = replaced.sum(dim=1).double()
+    assert abs(counts.var() / (4 * rate * (1 - rate)) - 1) < 0.3
+
+
+def test_no_noise_is_a_plain_autoencoder(mixed):
+    dae = DenoisingAutoencoder(max_epochs=0, corruption_rate=0.0, **SMALL).fit(mixed)
+    task, batch = ready_task(dae, mixed)
+    view = task.view(batch)
+    assert all(torch.equal(view[name], batch[name]) for name in batch)
+
+
+@pytest.mark.parametrize("hidden", [(16,), (16, 8), (12, 3, 5)])
+def test_output(hidden):
+    dae = DenoisingAutoencoder(
+        encoder=MLP(hidden=hidden), max_epochs=0, passthrough=False, random_state=0
+    )
+    dae.set_params(output="all_layers").fit(WINE)
+    Z = dae.transform(WINE)
+    assert Z.shape == (178, sum(hidden))
+    last = clone(dae).set_params(output="last").fit(WINE).transform(WINE)
+    assert last.shape == (178, hidden[-1])
+    # The same layer, up to the scale of a wider or narrower embedding.
+    block = Z[:, -hidden[-1] :]
+    varies = last.std(axis=0) > 0
+    assert varies.any()
+    correlation = [
+        np.corrcoef(a, b)[0, 1]
+        for a, b in zip(block.T, last.T, strict=True)
+        if a.std() > 1e-4 and b.std() > 1e-4
+    ]
+    assert_allclose(correlation, 1, atol=1e-4)
+
+
+def test_all_layers_are_those_of_the_clean_row(mixed):
+    dae = DenoisingAutoencoder(
+        output="all_layers", max_epochs=1, passthrough=False, **SMALL
+    )
+    Z = dae.fit(mixed).transform(mixed)
+    task, batch = ready_task(dae, mixed)
+    task.eval()
+    x, outputs = task.inputs(batch), []
+    with torch.no_grad():
+        for layer in task.encoder.layers:
+            x = layer(x)
+            outputs.append(x)
+        z = torch.cat(outputs, dim=1) * task.scale + task.shift
+    assert_allclose(Z, z, atol=1e-5)
+
+
+def test_all_layers_needs_an_mlp():
+    encoder = torch.nn.Linear(13, 4)
+    with pytest.raises(ValueError, match=r"output='all_layers'.*Pass output='last'"):
+        DenoisingAutoencoder(encoder=encoder, output="all_layers").fit(WINE)
+    dae = DenoisingAutoencoder(encoder=encoder, output="last", max_epochs=1)
+    assert dae.set_params(passthrough=False).fit_transform(WINE).shape == (178, 4)
+
+
+def test_categories_are_learned(mixed):
+    """A copy of a column tells which category was there before the noise."""
+    mixed["copy"] = mixed["city"]
+    dae = DenoisingAutoencoder(
+        max_epochs=40, corruption_rate=0.3, learning_rate=0.01, **SMALL
+    )
+    dae.set_params(encoder=MLP(hidden=(32, 32))).fit(mixed)
+    task, batch = ready_task(dae, mixed)
+    task.eval()
+    output = task.decoder(task.embed(batch))
+    sizes = dae.modality_.cardinalities_
+    logits = output[:, -len(sizes) * max(sizes) :].view(-1, len(sizes), max(sizes))
+    guess = logits.argmax(dim=2)
+    assert (guess == batch["categories"]).float().mean() > 0.9
+
+
+def test_training_reduces_the_loss():
+    X = load_breast_cancer().data
+    untrained = DenoisingAutoencoder(max_epochs=0, corruption_rate=0.15, **SMALL).fit(X)
+    dae = clone(untrained).set_params(max_epochs=20, learning_rate=3e-3).fit(X)
+    assert dae.loss_curve_[-1] < 0.95 * dae.loss_curve_[0]
+    assert dae.score(X) > untrained.score(X)
+
+
+def test_default_views_follow_the_parameters():
+    dae = DenoisingAutoencoder(max_epochs=0, corruption_rate=0.25, **SMALL).fit(WINE)
+    assert dae.views_.rate == 0.25 and not dae.views_.exact
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("corruption_rate", -0.1), ("corruption_rate", 2), ("corruption_rate", None)]
+    + [("output", "first"), ("output", None)],
+)
+def test_invalid_parameters(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        DenoisingAutoencoder(**{name: value}).fit(WINE)
+
+
+def test_corruption_stays_out_of_transform(mixed):
+    dae = DenoisingAutoencoder(max_epochs=1, **SMALL).fit(mixed)
+    Z = dae.transform(mixed)
+
+    def fail(batch, source, generator):
+        raise AssertionError
+
+    dae._network.task.views = fail
+    assert_array_equal(dae.transform(mixed), Z)

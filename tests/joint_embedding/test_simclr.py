@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_wine
+from torch import nn
+
+from sklearn_ssl import SimCLR
+from sklearn_ssl.encoders import MLP, ConvNet
+from sklearn_ssl.objectives import nt_xent, sigmoid_contrast
+
+WINE = load_wine().data
+DIGITS = load_digits().images[:256]
+MODALITIES = [
+    pytest.param(WINE, {"encoder": MLP(hidden=(16, 8))}, id="table"),
+    pytest.param(
+        DIGITS, {"encoder": ConvNet(channels=(8, 8)), "modality": "image"}, id="image"
+    ),
+]
+every_modality = pytest.mark.parametrize(("X", "parameters"), MODALITIES)
+
+
+def untrained(X, **parameters):
+    parameters = {"max_epochs": 0, "random_state": 0} | parameters
+    return SimCLR(**parameters).fit(X)
+
+
+def ready_task(simclr, X):
+    """A task, in the middle of training, and a batch."""
+    task = simclr._network.task
+    task.source = {
+        name: torch.from_numpy(array)
+        for name, array in simclr.modality_.to_arrays(X).items()
+    }
+    batch = {name: tensor[:32] for name, tensor in task.source.items()}
+    task.train()
+    task.set_generator(torch.Generator().manual_seed(0))
+    return task, batch
+
+
+@every_modality
+@pytest.mark.parametrize("temperature", [0.2, 0.5])
+def test_loss_is_nt_xent_of_the_heads_of_two_views(X, parameters, temperature):
+    simclr = untrained(X, temperature=temperature, **parameters)
+    task, batch = ready_task(simclr, X)
+    views, heads = [], []
+    draw = task.views
+    task.views = lambda *args: views.append(draw(*args)) or views[-1]
+    task.head.register_forward_hook(lambda module, args, output: heads.append(output))
+    loss = task(**batch)
+    assert len(views) == 2
+    assert all(len(tensor) == 32 for view in views for tensor in view.values())
+    assert any(not torch.equal(views[0][name], views[1][name]) for name in views[0])
+    # Both views in one pass: the statistics of the head's normalization are joint.
+    z = torch.cat(heads)
+    assert z.shape == (64, simclr.projection_dim)
+    torch.testing.assert_close(loss, nt_xent(z[:32], z[32:], temperature))
+    inputs = torch.cat([task.inputs(view) for view in views])
+    torch.testing.assert_close(task.head(task.encoder(inputs)), z, rtol=1e-4, atol=1e-5)
+
+
+@every_modality
+def test_neither_view_is_the_row_itself(X, parameters):
+    task, batch = ready_task(untrained(X, **parameters), X)
+    drawn = []
+    draw = task.views
+    task.views = lambda *args: drawn.append((args[0], draw(*args))) or drawn[-1][1]
+    task(**batch)
+    for rows, view in drawn:
+        assert any(not torch.equal(view[name], rows[name]) for name in view)
+
+
+@every_modality
+def test_transform_returns_the_encoder_not_the_head(X, parameters):
+    simclr = untrained(X, projection_dim=5, passthrough=False, **parameters)
+    task, batch = ready_task(simclr, X)
+    task.eval()
+    with torch.no_grad():
+        z = task.encoder(task.inputs(task.inputs.prepare(batch)))
+    Z = simclr.transform(X)
+    assert Z.shape == (len(X), task.n_outputs) and task.n_outputs != 5
+    for parameter in task.head.parameters():
+        nn.init.zeros_(parameter)
+    assert_array_equal(simclr.transform(X), Z)
+    # Up to a shift and scale of each column, taken from the training rows.
+    assert_allclose(Z[:32], z * task.scale + task.shift, atol=1e-4)
+
+
+@every_modality
+def test_views_stay_out_of_transform(X, parameters):
+    simclr = SimCLR(max_epochs=1, random_state=0, **parameters).fit(X)
+    Z = simclr.transform(X)
+
+    def fail(batch, source, generator):
+        raise AssertionError
+
+    simclr._network.task.views = fail
+    assert_array_equal(simclr.transform(X), Z)
+
+
+@every_modality
+def test_sigmoid_objective(X, parameters):
+    simclr = untrained(X, objective="sigmoid", **parameters)
+    task, batch = ready_task(simclr, X)
+    assert_allclose(task.log_scale.exp().item(), 10, rtol=1e-6)
+    assert task.bias.item() == -10
+    heads = []
+    task.head.register_forward_hook(lambda module, args, output: heads.append(output))
+    loss = task(**batch)
+    z1, z2 = torch.cat(heads).chunk(2)
+    torch.testing.assert_close(loss, sigmoid_contrast(z1, z2, 10.0, -10.0))
+    loss.backward()
+    assert task.log_scale.grad != 0 and task.bias.grad != 0
+
+    trained = clone(simclr).set_params(max_epochs=2).fit(X)._network.task
+    assert trained.log_scale.exp().item() != pytest.approx(10, rel=1e-4)
+    assert trained.bias.item() != pytest.approx(-10, rel=1e-5)
+
+
+def test_info_nce_learns_no_scale():
+    names = dict(untrained(WINE)._network.task.named_parameters())
+    assert not {"log_scale", "bias"} & set(names)
+
+
+@pytest.mark.parametrize("objective", ["info_nce", "sigmoid"])
+@every_modality
+def test_training_reduces_the_loss(X, parameters, objective):
+    start = untrained(X, objective=objective, batch_size=64, **parameters)
+    simclr = clone(start).set_params(max_epochs=15, learning_rate=3e-3)
+    simclr.fit(X)
+    curve = simclr.loss_curve_
+    assert np.mean(curve[-3:]) < 0.97 * np.mean(curve[:3])
+    assert simclr.score(X) > start.score(X)
+
+
+def test_defaults_follow_the_recipe():
+    simclr = SimCLR()
+    assert simclr.objective == "info_nce"
+    assert simclr.temperature == 0.5
+    head = untrained(DIGITS, modality="image")._network.task.head
+    kinds = [type(layer) for layer in head]
+    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
+    assert head[-1].out_features == simclr.projection_dim
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("objective", "triplet"), ("temperature", 0), ("temperature", -1.0)]
+    + [("temperature", "low"), ("temperature", None), ("projection_dim", 0)]
+    + [("projection_dim", 2.5), ("projection_dim", True)],
+)
+def test_invalid_parameters(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        SimCLR(**{name: value}).fit(WINE)
