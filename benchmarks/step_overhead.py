@@ -34,9 +34,13 @@ def table():
     return np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
 
 
-def images():
-    shape = (5_000, 3, 32, 32)
+def images(n=5_000):
+    shape = (n, 3, 32, 32)
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+
+
+def few_images():
+    return images(512)
 
 
 SHARED = {
@@ -48,7 +52,7 @@ CASES = {
     "DenoisingAutoencoder, MLP 4x256": (DenoisingAutoencoder(**SHARED), table),
     "SimCLR, MLP 4x256": (SimCLR(**SHARED), table),
     "SimCLR, ConvNet, 3x32x32": (SimCLR(**SHARED), images),
-    "SimCLR, ResNet-18, 3x32x32": (SimCLR(encoder="resnet18", **SHARED), images),
+    "SimCLR, ResNet-18, 3x32x32": (SimCLR(encoder="resnet18", **SHARED), few_images),
 }
 
 
@@ -161,7 +165,7 @@ def device_name(device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--cases", nargs="+", help="parts of names of cases")
     parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
     options = parser.parse_args()

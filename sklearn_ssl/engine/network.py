@@ -98,9 +98,9 @@ class FittedNetwork:
     def measure(self, arrays, norm, n_before=0):
         """Take the embedding's mean and spread over rows, which `encode` then removes.
 
-        Each column is centred and brought to one standard deviation. Columns that are
-        passed through keep their proportions, and make a block of the same weight. All
-        is scaled such that a row's L2 norm is about `norm`, however many columns.
+        The embedding is centred and scaled by one number, columns that are passed
+        through by another, such that both blocks have the same weight and a row's L2
+        norm is about `norm` (its root mean square), however many columns there are.
 
         Parameters
         ----------
@@ -117,13 +117,12 @@ class FittedNetwork:
         task.scale.fill_(1.0)
         z = self.encode({name: array[rows] for name, array in arrays.items()})
         center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
-        ends = np.cumsum(task.widths)
         scale = np.empty_like(std)
-        for k, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            block = slice(start, end)
-            spread = np.ones(end - start) if k else _floored(std[block], center[block])
-            total = np.linalg.norm(std[block] / spread) * len(ends) ** 0.5
-            scale[block] = norm / spread / max(total, 1e-12) if total else 0.0
+        for block in np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1]):
+            spread = np.linalg.norm(std[block]) * len(task.widths) ** 0.5
+            # Rows that differ by rounding alone, as when all are equal, become 0.
+            varies = spread > 1e-6 * np.linalg.norm(center[block])
+            scale[block] = norm / spread if varies else 0.0
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale
         scale = share * before[1] + (1 - share) * scale
@@ -135,16 +134,6 @@ class FittedNetwork:
         with self._lock:  # scoring swaps the task's generator
             source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
-
-
-def _floored(std, center):
-    """Standard deviations to divide by.
-
-    Columns that hardly vary beside the others hold noise and stay small; those that
-    vary by rounding alone, as when all rows are equal, become 0.
-    """
-    floored = np.maximum(std, 0.01 * np.sqrt(np.mean(std**2)) + 1e-12)
-    return np.where(std > 1e-6 * np.abs(center), floored, np.inf)
 
 
 def _pad(rows, n):

@@ -47,7 +47,7 @@ class Image(BaseEstimator):
 
     name: ClassVar[str] = "image"
     embedding_norm: ClassVar[float] = _EMBEDDING_NORM
-    rows_to_see: ClassVar[int] = 160_000
+    rows_to_see: ClassVar[int] = 140_000
 
     shape: tuple | None = None
     channels: str = "auto"
