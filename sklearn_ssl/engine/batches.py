@@ -1,6 +1,26 @@
 """Data as the engine sees it: something that returns batches by row numbers."""
 
+import numpy as np
 import torch
+
+
+class _Writable:
+    def __init__(self, array):
+        interface = array.__array_interface__
+        address = interface["data"][0]
+        self.array = array  # keeps the memory alive
+        self.__array_interface__ = {**interface, "data": (address, False)}
+
+
+def as_tensor(array):
+    """A tensor on the memory of an array, which nothing here ever writes to.
+
+    torch warns of read-only arrays, such as memory maps. Copying them would cost what
+    the map saves, and silencing a warning is not thread-safe: hide the flag from it.
+    """
+    if not array.flags.writeable:
+        array = np.asarray(_Writable(array))
+    return torch.from_numpy(array)
 
 
 class TensorSource:
@@ -24,7 +44,7 @@ class TensorSource:
     def __init__(self, arrays, device):
         self.device = device
         self.home = device
-        self.tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
+        self.tensors = {name: as_tensor(array) for name, array in arrays.items()}
         self.n_rows = len(next(iter(self.tensors.values())))
         if device.type == "cuda":
             size = sum(t.nbytes for t in self.tensors.values())

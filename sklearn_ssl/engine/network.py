@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import torch
 
-from sklearn_ssl.engine.batches import TensorSource
+from sklearn_ssl.engine.batches import TensorSource, as_tensor
 from sklearn_ssl.engine.devices import resolve_device
 from sklearn_ssl.engine.random import WEIGHTS, make_generator
 from sklearn_ssl.engine.task import build_task
@@ -62,7 +62,7 @@ class FittedNetwork:
                 task = build_task(**self.recipe, generator=generator)
                 if self.weights is not None:
                     state = {k: torch.as_tensor(v) for k, v in self.weights.items()}
-                    task.load_state_dict(state)
+                    _load(task, state)
                 device = resolve_device(self.recipe["method"].device)
                 self._task, self.weights = task.to(device), None
             return self._task
@@ -81,7 +81,7 @@ class FittedNetwork:
         """
         task = self.task
         device = task.shift.device
-        arrays = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        arrays = {name: as_tensor(array) for name, array in arrays.items()}
         n, tile = len(next(iter(arrays.values()))), task.inputs.tile
         embedding = torch.empty(n, len(task.shift))
         with torch.inference_mode():
@@ -134,6 +134,16 @@ class FittedNetwork:
         with self._lock:  # scoring swaps the task's generator
             source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
+
+
+def _load(task, weights):
+    try:
+        task.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            "The weights of the last fit do not fit a network of the present "
+            f"parameters: {error}. Pass warm_start=False to begin anew."
+        ) from error
 
 
 def _pad(rows, n):
