@@ -167,6 +167,8 @@ def check_training_parameters(est):
     check_number("n_threads", est.n_threads, Integral, 1, words=(None,))
     check_option("early_stopping", est.early_stopping, (True, False))
     check_option("warm_start", est.warm_start, (True, False))
+    if not isinstance(est.verbose, Integral | np.bool_) or est.verbose < 0:
+        raise ValueError(f"verbose must be an int of at least 0, got {est.verbose!r}.")
     if not isinstance(est.random_state, np.random.RandomState | np.random.Generator):
         check_number("random_state", est.random_state, Integral, 0, words=(None,))
     check_option("passthrough", est.passthrough, ("auto", True, False))

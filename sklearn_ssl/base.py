@@ -134,7 +134,8 @@ class SSLTransformer(
         ValueError, TypeError
             If a parameter or the data are unfit; training has not begun then.
         TrainingDivergedError
-            If the loss becomes NaN or infinite. An earlier fit stays as it was.
+            If the loss or the embedding becomes NaN or infinite. An earlier fit stays
+            as it was.
         """
         with _unchanged_on_error(self):
             self._fit(X, y, X_unlabeled)
@@ -262,11 +263,11 @@ class SSLTransformer(
                 from sklearn_ssl.engine.batches import TensorSource
 
                 source = TensorSource(arrays, session.device)
-            before = session.weights()
+            before = session.state_dict()
             try:
                 session.run(source, 1)
             except BaseException:
-                session.task.load_state_dict(before)
+                session.load_state_dict(before)
                 raise
             self.max_epochs_ = session.n_epochs
             n_before = self._n_rows_remembered if previous else 0

@@ -141,11 +141,16 @@ def assert_same_state(before):
     assert [name for name in before if after[name] != before[name]] == []
 
 
+@pytest.fixture(scope="module")
+def imported():
+    """The first fit imports libraries, which have warning filters and loggers."""
+    make(SCARF).fit(make_data(SCARF))
+
+
 @pytest.mark.parametrize("seed", [0, None])
 @pytest.mark.parametrize("cls", METHODS)
-def test_global_state_is_left_alone(cls, seed, torch_threads):
+def test_global_state_is_left_alone(cls, seed, imported, torch_threads):
     X = make_data(cls)
-    make(cls).fit(X)  # the first fit imports torch and skorch
     torch_threads(2)
     before = global_state()
     estimator = make(cls, random_state=seed, early_stopping=True).fit(X)
@@ -162,10 +167,9 @@ def test_global_state_is_left_alone(cls, seed, torch_threads):
 @pytest.mark.parametrize("spoil, error", SPOILS)
 @pytest.mark.parametrize("cls", METHODS)
 def test_global_state_after_an_error(
-    cls, spoil, error, method, monkeypatch, torch_threads
+    cls, spoil, error, method, imported, monkeypatch, torch_threads
 ):
     X = make_data(cls)
-    make(cls).fit(X)
     torch_threads(2)
     before = global_state()
     spoil_loss(monkeypatch, cls, spoil, after=0)
@@ -175,24 +179,25 @@ def test_global_state_after_an_error(
 
 
 def test_first_fit_leaves_global_state_alone():
-    """The first fit imports torch and skorch, but draws from no global generator."""
+    """A flag once set would be the same before and after all later fits."""
     code = """
 import logging, random
-import numpy as np
+import numpy as np, torch
 from sklearn_ssl import SCARF
 X = np.random.default_rng(0).random((40, 5))
 def state():
     return (random.getstate(), str(np.random.get_state()), np.geterr(),
-            logging.root.level, logging.root.handlers[:])
+            logging.root.level, logging.root.handlers[:],
+            torch.get_rng_state().tolist(), torch.get_num_threads(),
+            torch.get_default_dtype(), torch.is_grad_enabled(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic,
+            torch.get_float32_matmul_precision(), torch.is_warn_always_enabled())
 before = state()
 SCARF(max_epochs=1).fit(X).transform(X)
-after = state()
-print([i for i in range(5) if before[i] != after[i]])
-import torch
-generator = torch.Generator().manual_seed(torch.initial_seed())
-print(torch.equal(generator.get_state(), torch.get_rng_state()))
+print([i for i, (a, b) in enumerate(zip(before, state())) if a != b])
 """
-    assert run_python(code) == "[]\nTrue\n"
+    assert run_python(code) == "[]\n"
 
 
 # 2. Repeatable ------------------------------------------------------------------------
@@ -455,8 +460,8 @@ def test_callbacks_are_torn_down_after_an_error(cls, callbacks, monkeypatch):
 BAD_PARAMETERS = [
     *[("max_epochs", value) for value in (-1, 1.5, "many", None, True)],
     *[("max_time", value) for value in (0, -1, "long")],
-    *[("batch_size", value) for value in (0, 1, 2.5, "auto", None)],
-    *[("learning_rate", value) for value in (0, -1, "auto", None, np.nan)],
+    *[("batch_size", value) for value in (0, 1, 2.5, "big", None)],
+    *[("learning_rate", value) for value in (0, -1, "fast", None, np.nan)],
     *[("weight_decay", value) for value in (-1e-4, "none")],
     *[("max_grad_norm", value) for value in (0, -1, "one")],
     *[("validation_fraction", value) for value in (0, 1, -0.1, None)],
@@ -627,7 +632,7 @@ def test_divergence_keeps_the_last_good_weights(cls, monkeypatch):
         make(cls, **params, max_epochs=3).fit(X)
     error = info.value
     assert error.step == 6
-    assert 0 < error.learning_rate < 1e-3
+    assert 0 < error.learning_rate < good.learning_rate_
     assert error.last_good.n_iter_ == len(error.last_good.loss_curve_) == 2
     assert error.last_good.loss_curve_ == good.loss_curve_[:2]
     Z = error.last_good.transform(X)

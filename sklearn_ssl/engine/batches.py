@@ -18,6 +18,8 @@ def as_tensor(array):
     torch warns of read-only arrays, such as memory maps. Copying them would cost what
     the map saves, and silencing a warning is not thread-safe: hide the flag from it.
     """
+    if isinstance(array, torch.Tensor):
+        return array
     if not array.flags.writeable:
         array = np.asarray(_Writable(array))
     return torch.from_numpy(array)

@@ -61,7 +61,7 @@ class FittedNetwork:
                 generator = make_generator(self.seed, WEIGHTS)
                 task = build_task(**self.recipe, generator=generator)
                 if self.weights is not None:
-                    state = {k: torch.as_tensor(v) for k, v in self.weights.items()}
+                    state = {k: as_tensor(v) for k, v in self.weights.items()}
                     _load(task, state)
                 device = resolve_device(self.recipe["method"].device)
                 self._task, self.weights = task.to(device), None

@@ -1,5 +1,6 @@
 """The training loop: a skorch net driven over epochs, and all of its state."""
 
+import copy
 import math
 import time
 
@@ -13,6 +14,10 @@ from sklearn_ssl.engine.random import ORDER, VIEWS, make_generator
 from sklearn_ssl.exceptions import TrainingDivergedError
 
 _N_HEALTH_ROWS = 256
+_PROGRESS = (
+    "loss_curve validation_loss_curve embedding_std_curve n_epochs n_steps best_loss "
+    "best_weights n_without_improvement last_good"
+).split()
 
 
 class _Net(NeuralNet):
@@ -222,12 +227,39 @@ class Training:
         """A copy of the task's weights and buffers."""
         return {k: v.detach().clone() for k, v in self.task.state_dict().items()}
 
+    def state_dict(self):
+        """All of the state, as a copy that further training leaves alone."""
+        return {
+            "weights": self.weights(),
+            "optimizer": copy.deepcopy(self.net.optimizer_.state_dict()),
+            "generators": [g.get_state() for g in self._generators()],
+            "progress": {name: copy.copy(getattr(self, name)) for name in _PROGRESS},
+        }
+
+    def load_state_dict(self, state):
+        """Return to the state that :meth:`state_dict` gave."""
+        self.task.load_state_dict(state["weights"])
+        self.net.optimizer_.load_state_dict(state["optimizer"])
+        for generator, value in zip(
+            self._generators(), state["generators"], strict=True
+        ):
+            generator.set_state(value)
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
+        self.task.eval()
+
+    def _generators(self):
+        return self.order, self.task.generator
+
     def _run_epoch(self, batches, health):
         self._losses, self._epoch_losses = [], []
         self.net.fit_loop(batches, epochs=1)
         self._read_losses()
+        std = embedding_std(self.task, health)
+        if not math.isfinite(std):  # the very last step may have done it
+            raise self._divergence("The embedding", std, self.n_steps)
         self.loss_curve.append(sum(self._epoch_losses) / len(self._epoch_losses))
-        self.embedding_std_curve.append(embedding_std(self.task, health))
+        self.embedding_std_curve.append(std)
         self.last_good = self.weights()
         self.n_epochs += 1
 
@@ -240,13 +272,16 @@ class Training:
         for i, value in enumerate(values):
             if not math.isfinite(value):
                 step = self.n_steps - len(values) + i + 1
-                raise TrainingDivergedError(
-                    f"The loss of {type(self.task.method).__name__} became {value} at "
-                    f"step {step} (epoch {self.n_epochs + 1}, learning rate "
-                    f"{self.rate:.3g}). Lower learning_rate, or set max_grad_norm=1.0.",
-                    step,
-                    self.rate,
-                )
+                raise self._divergence("The loss", value, step)
+
+    def _divergence(self, what, value, step):
+        name = type(self.task.method).__name__
+        return TrainingDivergedError(
+            f"{what} of {name} became {value} at step {step} (epoch {self.n_epochs + 1}, learning rate {self.rate:.3g}). Lower "
+            "learning_rate, or set max_grad_norm=1.0.",
+            step,
+            self.rate,
+        )
 
     def _validate(self, source, rows):
         loss = self.loss(source, rows)

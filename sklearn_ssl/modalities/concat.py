@@ -21,6 +21,11 @@ def concat_rows(X, X_unlabeled):
             return [*X, *X_unlabeled]
         if len({data.dtype.kind in "buifc" for data in both}) == 2:
             both = [data.astype(object) for data in both]  # else numbers become text
+        if both[0].shape[1:] != both[1].shape[1:]:
+            raise ValueError(
+                "The rows of X and X_unlabeled must have one shape, got "
+                f"{both[0].shape[1:]} and {both[1].shape[1:]}."
+            )
         return np.concatenate(both)
     if type(X) is not type(X_unlabeled):
         raise TypeError(f"X is a {type(X)}, but X_unlabeled a {type(X_unlabeled)}.")

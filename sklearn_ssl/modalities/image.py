@@ -85,9 +85,18 @@ class Image(BaseEstimator):
         return self
 
     def to_arrays(self, X):
-        """Return ``{"pixels": array of shape (n, channels, height, width)}``.
+        """Turn images into an array.
 
-        uint8 stays uint8, everything else becomes float32.
+        Parameters
+        ----------
+        X : array-like or list of PIL images
+            Images of the shape of `fit`.
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+            "pixels" of shape (n, channels, height, width): uint8 stays uint8,
+            everything else becomes float32.
 
         Raises
         ------
