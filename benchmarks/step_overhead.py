@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 
 from sklearn_ssl import SCARF, DenoisingAutoencoder, SimCLR
-from sklearn_ssl.engine.batches import Rows
+from sklearn_ssl.engine.batches import Rows, TensorSource
 from sklearn_ssl.engine.optimization import make_optimizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -89,9 +89,10 @@ def measure(name, estimator, X, n_threads, n_repetitions):
     estimator.set_params(n_threads=n_threads).fit(X)
     arrays = estimator._read(estimator.modality_, X)
     # Two trainings from one state: ours, and the bare loop on the same task's copy.
-    training, source = estimator._start(arrays, None, max_epochs=10**6)
-    bare, _ = estimator._start(arrays, None, max_epochs=10**6)
+    training = estimator._start(arrays, None, max_epochs=10**6)
+    bare = estimator._start(arrays, None, max_epochs=10**6)
     device, task = training.device, bare.task
+    source = TensorSource(arrays, device)
     task.source = source.tensors
     rows = torch.arange(source.n_rows)
     batches = [
@@ -120,7 +121,7 @@ def measure(name, estimator, X, n_threads, n_repetitions):
             optimizer.step()
 
     def fit():
-        training.run(source, 1)  # an epoch, with all that surrounds its steps
+        training.run(arrays, 1)  # an epoch, with all that surrounds its steps
 
     times = {"floor": [], "views": [], "fit": []}
     for repetition in range(n_repetitions + 1):

@@ -212,7 +212,6 @@ class SSLTransformer(
         tags.input_tags.categorical = tables
         tags.input_tags.three_d_array = "image" in self.modalities
         tags.transformer_tags.preserves_dtype = ["float32"]
-        tags.non_deterministic = False
         return tags
 
     # How they do it -------------------------------------------------------------------
@@ -225,17 +224,18 @@ class SSLTransformer(
             X = concat_rows(X, X_unlabeled)
         arrays = self._read_training_rows(X, previous)
         n_rows = _n_rows(arrays)
-        self.max_epochs_ = self._resolve_max_epochs(n_rows)
+        max_epochs = int(np.clip(self.modality_.rows_to_see / n_rows, *_EPOCH_BOUNDS))
+        self.max_epochs_ = _unless_auto(self.max_epochs, max_epochs)
         callbacks = EpochCallbacks(self, X, y, self.max_epochs_)
         with _threads_of(self):
-            training, source = self._start(arrays, previous, self.max_epochs_)
+            training = self._start(arrays, previous, self.max_epochs_)
 
             def fitted_now():
                 return self._results(training, arrays, weights=training.last_good)
 
             try:
                 training.run(
-                    source,
+                    arrays,
                     self.max_epochs_,
                     validation_rows=self._n_validation_rows(n_rows),
                     begin_epoch=callbacks.begin_epoch,
@@ -255,17 +255,11 @@ class SSLTransformer(
         self._check_parameters()
         previous = self._network if _is_fitted(self) else None
         arrays = self._read_training_rows(X, previous)
-        session = vars(self).get("_session")
         with _threads_of(self):
-            if session is None:
-                session, source = self._start(arrays, previous)
-            else:
-                from sklearn_ssl.engine.batches import TensorSource
-
-                source = TensorSource(arrays, session.device)
+            session = vars(self).get("_session") or self._start(arrays, previous)
             before = session.state_dict()
             try:
-                session.run(source, 1)
+                session.run(arrays, 1)
             except BaseException:
                 session.load_state_dict(before)
                 raise
@@ -310,19 +304,16 @@ class SSLTransformer(
 
     def _start(self, arrays, previous, max_epochs=None):
         """Build the task, with the weights of a previous fit if given, and training."""
-        from sklearn_ssl.engine.batches import TensorSource
         from sklearn_ssl.engine.devices import resolve_device, resolve_precision
         from sklearn_ssl.engine.network import FittedNetwork
         from sklearn_ssl.engine.random import as_seed
         from sklearn_ssl.engine.training import Training
 
         n_rows = _n_rows(arrays)
-        self.batch_size_ = self.batch_size
-        if self.batch_size == "auto":
-            self.batch_size_ = self.modality_.default_batch_size(n_rows)
-        self.learning_rate_ = self.learning_rate
-        if self.learning_rate == "auto":
-            self.learning_rate_ = getattr(self.encoder_, "learning_rate", 1e-3)
+        batch_size = self.modality_.default_batch_size(n_rows)
+        self.batch_size_ = _unless_auto(self.batch_size, batch_size)
+        learning_rate = getattr(self.encoder_, "learning_rate", 1e-3)
+        self.learning_rate_ = _unless_auto(self.learning_rate, learning_rate)
         device = resolve_device(self.device)
         seed = as_seed(self.random_state)
         recipe = {
@@ -336,7 +327,7 @@ class SSLTransformer(
         patience = self.n_iter_no_change
         holds_out = self._n_validation_rows(n_rows) > 0
         training = Training(
-            network.task,
+            task=network.task,
             device=device,
             seed=seed,
             batch_size=self.batch_size_,
@@ -347,7 +338,7 @@ class SSLTransformer(
             **{name: getattr(self, name) for name in _TRAINING_PARAMETERS},
         )
         training.recipe = recipe
-        return training, TensorSource(arrays, device)
+        return training
 
     def _results(self, training, arrays, n_before=0, *, task=None, weights=None):
         """The fitted attributes of a training, as it stands or ended."""
@@ -365,12 +356,6 @@ class SSLTransformer(
             "n_parameters_": sum(p.numel() for p in network.task.parameters()),
             "device_": str(training.device),
         }
-
-    def _resolve_max_epochs(self, n_rows):
-        if self.max_epochs != "auto":
-            return self.max_epochs
-        low, high = _EPOCH_BOUNDS
-        return int(min(max(self.modality_.rows_to_see / n_rows, low), high))
 
     def _n_validation_rows(self, n_rows):
         if not self.early_stopping or n_rows < _MIN_ROWS_TO_HOLD_OUT:
@@ -400,6 +385,10 @@ insert_shared(SSLTransformer)
 _TRAINING_PARAMETERS = (
     "max_time weight_decay optimizer max_grad_norm tol verbose"
 ).split()
+
+
+def _unless_auto(value, default):
+    return default if isinstance(value, str) and value == "auto" else value
 
 
 def _is_fitted(estimator):

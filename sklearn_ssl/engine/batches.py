@@ -48,14 +48,11 @@ class TensorSource:
         self.home = device
         self.tensors = {name: as_tensor(array) for name, array in arrays.items()}
         self.n_rows = len(next(iter(self.tensors.values())))
-        if device.type == "cuda":
-            size = sum(t.nbytes for t in self.tensors.values())
-            if size < torch.cuda.mem_get_info(device)[0] / 2:
-                self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
-            else:
-                self.tensors = {k: t.pin_memory() for k, t in self.tensors.items()}
-                self.home = torch.device("cpu")
-        elif device.type != "cpu":
+        size = sum(tensor.nbytes for tensor in self.tensors.values())
+        if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] / 2:
+            self.home = torch.device("cpu")
+            self.tensors = {k: t.pin_memory() for k, t in self.tensors.items()}
+        else:
             self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
 
     def batch(self, rows):

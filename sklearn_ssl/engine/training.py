@@ -3,14 +3,16 @@
 import copy
 import math
 import time
+from dataclasses import dataclass, field
 
 import torch
-from skorch import NeuralNet
 
-from sklearn_ssl.engine.batches import Rows
+from sklearn_ssl.engine.batches import Rows, TensorSource
+from sklearn_ssl.engine.net import PretextNet
 from sklearn_ssl.engine.optimization import make_optimizer, warmup_cosine
 from sklearn_ssl.engine.progress import progress_bar
 from sklearn_ssl.engine.random import ORDER, VIEWS, make_generator
+from sklearn_ssl.engine.task import Task
 from sklearn_ssl.exceptions import TrainingDivergedError
 
 _N_HEALTH_ROWS = 256
@@ -20,47 +22,7 @@ _PROGRESS = (
 ).split()
 
 
-class _Net(NeuralNet):
-    """A skorch net whose module returns its own loss and whose loop never waits.
-
-    The stock epoch loop reads the loss after every batch, which makes a GPU idle; here
-    the losses stay on the device until `Training` asks for them.
-    """
-
-    training_state = None
-
-    def get_dataset(self, X, y=None):
-        return X
-
-    def get_iterator(self, dataset, training=False):
-        return dataset
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        return y_pred
-
-    def _set_training(self, training=True):
-        # The stock one walks all modules at each step.
-        if self.module_.training != training:
-            super()._set_training(training)
-
-    def on_grad_computed(self, net, named_parameters, **kwargs):
-        max_norm = self.training_state.max_grad_norm
-        if max_norm is not None:
-            parameters = [p for _, p in named_parameters]
-            torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        if iterator is None:
-            return
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            self.training_state.before_step()
-            step = step_fn(batch, **fit_params)
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-            if self.training_state.after_step(step["loss"].detach()):
-                break
-
-
+@dataclass(kw_only=True, eq=False, repr=False)
 class Training:
     """All state of a running fit.
 
@@ -92,74 +54,65 @@ class Training:
     n_epochs, n_steps : int
     """
 
-    def __init__(
-        self,
-        task,
-        *,
-        device,
-        seed,
-        batch_size,
-        learning_rate,
-        weight_decay,
-        optimizer,
-        max_epochs=None,
-        max_time=None,
-        max_grad_norm=None,
-        patience=None,
-        tol=0.0,
-        autocast=False,
-        verbose=0,
-    ):
-        self.task = task.to(device)
-        self.device = device
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
-        self.max_time = max_time
-        self.max_grad_norm = max_grad_norm
-        self.patience = patience
-        self.tol = tol
-        self.verbose = verbose
-        self.order = make_generator(seed, ORDER)
-        task.autocast = autocast
-        task.set_generator(make_generator(seed, VIEWS, device))
-        self.net = _Net(
-            task,
+    task: Task
+    device: torch.device
+    seed: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    optimizer: str
+    max_epochs: int | None = None
+    max_time: float | None = None
+    max_grad_norm: float | None = None
+    patience: int | None = None
+    tol: float = 0.0
+    autocast: bool = False
+    verbose: int = 0
+
+    loss_curve: list = field(default_factory=list, init=False)
+    validation_loss_curve: list = field(default_factory=list, init=False)
+    embedding_std_curve: list = field(default_factory=list, init=False)
+    n_epochs: int = field(default=0, init=False)
+    n_steps: int = field(default=0, init=False)
+    best_loss: float = field(default=math.inf, init=False)
+    best_weights: dict | None = field(default=None, init=False)
+    n_without_improvement: int = field(default=0, init=False)
+
+    def __post_init__(self):
+        self.task.to(self.device)
+        self.task.autocast = self.autocast
+        self.task.set_generator(make_generator(self.seed, VIEWS, self.device))
+        self.order = make_generator(self.seed, ORDER)
+        self.last_good = self.weights()
+        self.net = PretextNet(
+            self.task,
             criterion=torch.nn.Identity,
             optimizer=make_optimizer,
-            optimizer__name=optimizer,
-            optimizer__weight_decay=weight_decay,
-            lr=learning_rate,
+            optimizer__name=self.optimizer,
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.learning_rate,
             train_split=None,
             callbacks="disable",
             verbose=0,
-            device=device,
+            device=self.device,
         ).initialize()
         self.net.training_state = self
-        self.loss_curve = []
-        self.validation_loss_curve = []
-        self.embedding_std_curve = []
-        self.n_epochs = 0
-        self.n_steps = 0
-        self.best_loss = math.inf
-        self.best_weights = None
-        self.n_without_improvement = 0
-        self.last_good = self.weights()
 
     def run(
         self,
-        source,
+        arrays,
         n_epochs,
         *,
         validation_rows=0,
         begin_epoch=lambda: None,
         end_epoch=lambda: False,
     ):
-        """Train on `source` for at most `n_epochs` more epochs.
+        """Train on `arrays` for at most `n_epochs` more epochs.
 
         Parameters
         ----------
-        source : TensorSource
+        arrays : dict of str to ndarray
+            All of one first dimension, the rows.
         n_epochs : int
         validation_rows : int
             Rows, drawn at random, that are left out and judge each epoch.
@@ -173,6 +126,7 @@ class Training:
             If a loss is NaN or infinite. ``last_good`` then holds the weights of the
             last epoch without such a loss.
         """
+        source = TensorSource(arrays, self.device)
         order = torch.randperm(source.n_rows, generator=self.order)
         held_out, rows = order[:validation_rows], order[validation_rows:].sort().values
         batches = Rows(source, rows, self.batch_size, self.order)
@@ -277,7 +231,8 @@ class Training:
     def _divergence(self, what, value, step):
         name = type(self.task.method).__name__
         return TrainingDivergedError(
-            f"{what} of {name} became {value} at step {step} (epoch {self.n_epochs + 1}, learning rate {self.rate:.3g}). Lower "
+            f"{what} of {name} became {value} at step {step} (epoch "
+            f"{self.n_epochs + 1}, learning rate {self.rate:.3g}). Lower "
             "learning_rate, or set max_grad_norm=1.0.",
             step,
             self.rate,

@@ -69,14 +69,14 @@ class Image(BaseEstimator):
                 f"{self.channels!r}."
             )
         raw = self._read(X)
-        self.channels_last_ = self._has_channels_last(raw.shape)
+        self._channels_last = self._has_channels_last(raw.shape)
         pixels = self._channels_first(raw)
         self.shape_ = pixels.shape[1:]
         self.range_ = (0.0, 255.0)
         if pixels.dtype != np.uint8:
             low, high = float(pixels.min()), float(pixels.max())
             self.range_ = (low, high if high > low else low + 1.0)
-        self.is_uint8_ = pixels.dtype == np.uint8
+        self._is_uint8 = pixels.dtype == np.uint8
         low, high = self.range_
         mean = pixels.mean(axis=(0, 2, 3), dtype=np.float64)
         std = pixels.std(axis=(0, 2, 3), dtype=np.float64)
@@ -110,13 +110,13 @@ class Image(BaseEstimator):
                 f"X holds images of (channels, height, width) {pixels.shape[1:]}, but "
                 f"the training images had {self.shape_}. Resize them."
             )
-        if self.is_uint8_ and pixels.dtype != np.uint8:
+        if self._is_uint8 and pixels.dtype != np.uint8:
             if 0 < pixels.max() <= 1 and (pixels % 1).any():
                 raise ValueError(
                     "X holds fractions up to 1, but the training images were uint8, 0 "
                     "to 255. Pass (255 * X).astype('uint8')."
                 )
-        if not self.is_uint8_ and pixels.dtype == np.uint8:
+        if not self._is_uint8 and pixels.dtype == np.uint8:
             low, high = self.range_
             if low >= -1 and high <= 1 < pixels.max():
                 raise ValueError(
@@ -206,14 +206,14 @@ class Image(BaseEstimator):
         return last
 
     def _channels_first(self, raw):
-        if (raw.ndim == 3) != (self.channels_last_ is None):
-            expected = 3 if self.channels_last_ is None else 4
+        if (raw.ndim == 3) != (self._channels_last is None):
+            expected = 3 if self._channels_last is None else 4
             raise ValueError(
                 f"X has {raw.ndim} dimensions, but the training images had {expected}."
             )
         if raw.ndim == 3:
             return raw[:, None]
-        return raw.transpose(0, 3, 1, 2) if self.channels_last_ else raw
+        return raw.transpose(0, 3, 1, 2) if self._channels_last else raw
 
 
 def is_list_of_images(X):
