@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test lint format clean
 
 demo: .venv/demo
 	$(BIN)/python benchmarks/demo.py --picture label_efficiency.png

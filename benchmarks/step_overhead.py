@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sklearn_ssl import SCARF, DenoisingAutoencoder, SimCLR
+from sklearn_ssl import all_methods
 from sklearn_ssl.engine.batches import Rows, TensorSource
 from sklearn_ssl.engine.optimization import make_optimizer
 
@@ -34,26 +34,26 @@ def table():
     return np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
 
 
-def images(n=5_000):
+def images(n):
     shape = (n, 3, 32, 32)
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-
-
-def few_images():
-    return images(512)
 
 
 SHARED = {
     "batch_size": BATCH_SIZE, "max_epochs": 1, "early_stopping": False,
     "random_state": 0,
 }  # fmt: skip
-CASES = {
-    "SCARF, MLP 4x256": (SCARF(**SHARED), table),
-    "DenoisingAutoencoder, MLP 4x256": (DenoisingAutoencoder(**SHARED), table),
-    "SimCLR, MLP 4x256": (SimCLR(**SHARED), table),
-    "SimCLR, ConvNet, 3x32x32": (SimCLR(**SHARED), images),
-    "SimCLR, ResNet-18, 3x32x32": (SimCLR(encoder="resnet18", **SHARED), few_images),
-}
+
+
+def cases():
+    """Every method on every encoder: name, estimator, data."""
+    for name, method in all_methods().items():
+        if "table" in method.modalities:
+            yield f"{name}, MLP 4x256", method(**SHARED), table()
+        if "image" in method.modalities:
+            yield f"{name}, ConvNet, 3x32x32", method(**SHARED), images(5_000)
+            resnet = method(encoder="resnet18", **SHARED)
+            yield f"{name}, ResNet-18, 3x32x32", resnet, images(32)
 
 
 @dataclass
@@ -99,7 +99,11 @@ def measure(name, estimator, X, n_threads, n_repetitions):
         task.inputs.prepare(batch) for batch, _ in Rows(source, rows, BATCH_SIZE)
     ]
     views_of = task.views
-    n_views = 2 if isinstance(estimator, SimCLR) else 1
+    # As many views as the method draws from one batch.
+    counter = _Replay([batches[0]])
+    task.views = counter
+    estimator._loss(task, batches[0])
+    n_views = counter.position
 
     def make_views():
         with torch.no_grad():
@@ -117,7 +121,9 @@ def measure(name, estimator, X, n_threads, n_repetitions):
     def floor():
         for batch in batches:
             optimizer.zero_grad()
-            estimator._loss(task, batch).backward()
+            with torch.autocast(device.type, torch.bfloat16, enabled=task.autocast):
+                loss = estimator._loss(task, batch)
+            loss.backward()
             optimizer.step()
 
     def fit():
@@ -171,12 +177,12 @@ def main():
     parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
     options = parser.parse_args()
     rows = []
-    for name, (estimator, make_data) in CASES.items():
+    for name, estimator, X in cases():
         if options.cases and not any(part in name for part in options.cases):
             continue
-        X = make_data()
         for n_threads in options.threads:
             rows.append(measure(name, estimator, X, n_threads, options.repetitions))
+            print(rows[-1], flush=True)
     results = pd.DataFrame(rows)
     print(results.round(2).to_string(index=False))
     if options.save:

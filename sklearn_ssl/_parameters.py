@@ -1,5 +1,6 @@
 """Documentation and checks of the parameters that all methods share."""
 
+import re
 from numbers import Integral, Real
 
 import numpy as np
@@ -44,18 +45,19 @@ validation_fraction : float, default=0.1
     Share of the rows on which early stopping judges an epoch.
 early_stopping : bool, default=False
     End when the loss on held-out rows, under a corruption that is the same each time,
-    no longer improves, and keep the best weights.
+    no longer improves, and keep the best weights. Of fewer than 20 rows none is held
+    out.
 n_iter_no_change : int, default=10
     Epochs without improvement that end the training.
 tol : float, default=0.0001
     Least improvement that counts.
 warm_start : bool, default=False
-    Begin ``fit`` from the weights of the last ``fit``.
+    Begin ``fit`` from the weights, and with the columns and statistics, of the last.
 device : str, default="auto"
     "cpu", "cuda", "cuda:1", "mps" ...; "auto" takes a GPU if there is one.
 precision : {"auto", "float32", "bfloat16"}, default="auto"
     Precision of training: "auto" is bfloat16 autocast where the GPU has it and float32
-    elsewhere. ``transform`` is always float32.
+    elsewhere. ``transform`` and ``score`` never autocast.
 n_threads : int or None, default=None
     CPU threads of a fit, at most what torch is set to. Sums depend on it: fix it for
     results that are the same bit for bit on machines with different cores.
@@ -93,9 +95,18 @@ device_ : str
 
 def insert_shared(cls):
     """Put the shared parameters and attributes into a class's docstring."""
+
+    def own_default(match):  # a method may declare another one
+        default = getattr(cls, match[1])
+        default = f'"{default}"' if isinstance(default, str) else default
+        return f"{match[1]} : {match[2]}, default={default}"
+
+    parameters = re.sub(
+        r"(?m)^(\w+) : (.*), default=.*$", own_default, TRAINING_PARAMETERS
+    )
     if cls.__doc__:
         for mark, text in (
-            ("{training_parameters}", TRAINING_PARAMETERS),
+            ("{training_parameters}", parameters),
             ("{fitted_attributes}", FITTED_ATTRIBUTES),
         ):
             indented = text.replace("\n", "\n    ")

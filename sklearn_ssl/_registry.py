@@ -1,4 +1,4 @@
-"""The public methods: a row here buys the common tests, a docs page, the benchmarks."""
+"""The public methods: a row here buys the common tests and the benchmarks."""
 
 from sklearn_ssl.autoencoding.denoising import DenoisingAutoencoder
 from sklearn_ssl.joint_embedding.scarf import SCARF

@@ -195,11 +195,26 @@ class SSLTransformer(
         Returns
         -------
         score : float
-            Higher is better. Comparable between fits of one method on one X with the
-            same ``batch_size_``.
+            Higher is better. Comparable between fits of one method on one X if what
+            enters the loss is the same: batch size, views, temperature and the like.
         """
         check_is_fitted(self)
         return self._network.score(self._read(self.modality_, X), self.batch_size_)
+
+    def set_params(self, **params):
+        """Set parameters; the next ``partial_fit`` begins its optimizer anew.
+
+        Parameters
+        ----------
+        **params : dict
+            As in scikit-learn; the modality of a fitted estimator stays.
+
+        Returns
+        -------
+        self : SSLTransformer
+        """
+        vars(self).pop("_session", None)
+        return super().set_params(**params)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")
@@ -219,10 +234,9 @@ class SSLTransformer(
     @with_callbacks
     def _fit(self, X, y, X_unlabeled):
         self._check_parameters()
-        previous = self._network if self.warm_start and _is_fitted(self) else None
-        if X_unlabeled is not None:
-            X = concat_rows(X, X_unlabeled)
-        arrays = self._read_training_rows(X, previous)
+        previous = vars(self).get("_network") if self.warm_start else None
+        X_all = X if X_unlabeled is None else concat_rows(X, X_unlabeled)
+        arrays = self._read_training_rows(X_all, previous)
         n_rows = _n_rows(arrays)
         max_epochs = int(np.clip(self.modality_.rows_to_see / n_rows, *_EPOCH_BOUNDS))
         self.max_epochs_ = _unless_auto(self.max_epochs, max_epochs)
@@ -248,57 +262,54 @@ class SSLTransformer(
                 raise
             vars(self).update(self._results(training, arrays, task=training.task))
         vars(self).pop("_session", None)
-        self._n_rows_remembered = min(n_rows, _MAX_ROWS_REMEMBERED)
         callbacks.end_fit()
 
     def _partial_fit(self, X):
         self._check_parameters()
-        previous = self._network if _is_fitted(self) else None
+        previous = vars(self).get("_network")
         arrays = self._read_training_rows(X, previous)
         with _threads_of(self):
             session = vars(self).get("_session") or self._start(arrays, previous)
             before = session.state_dict()
+            n_before = self._n_rows_remembered if previous else 0
             try:
                 session.run(arrays, 1)
+                results = self._results(session, arrays, n_before, task=session.task)
             except BaseException:
                 session.load_state_dict(before)
                 raise
-            self.max_epochs_ = session.n_epochs
-            n_before = self._n_rows_remembered if previous else 0
-            results = self._results(session, arrays, n_before, task=session.task)
+        self.max_epochs_ = session.n_epochs
         vars(self).update(results, _session=session)
-        n_rows = n_before + _n_rows(arrays)
-        self._n_rows_remembered = min(n_rows, _MAX_ROWS_REMEMBERED)
 
     def _read(self, modality, X, fit=False):
         """Check X and turn it into arrays; in `fit` learn the modality from it."""
         if modality.name == "table":
             X = as_table(X)
+        has_columns = modality.name == "table" or hasattr(X, "columns")
+        if has_columns:  # flattened images may come as a DataFrame
             native = getattr(X, "to_native", lambda: X)()
             validate_data(self, native, reset=fit, skip_check_array=True)
         if fit:
             modality.fit(X)
         arrays = modality.to_arrays(X)
-        if fit and modality.name != "table":
+        if fit and not has_columns:
             self.n_features_in_ = int(np.prod(modality.shape_))
         return arrays
 
     def _read_training_rows(self, X, previous):
-        """Read X and resolve the components, or keep those of a previous fit."""
-        name = type(self).__name__
+        """Read X and resolve the components; a previous fit's modality stays."""
         if previous is None:
-            kind = resolve_modality(self.modality, X, self.modalities, name)
-            arrays = self._read(kind, X, fit=True)
-            self.modality_ = kind
-            self.encoder_ = resolve_encoder(self.encoder, kind.default_encoder())
-            default = self._default_views(kind)
-            self.views_ = resolve_views(self.views, default, kind, arrays)
-        else:
-            arrays = self._read(self.modality_, X)
+            name = type(self).__name__
+            self.modality_ = resolve_modality(self.modality, X, self.modalities, name)
+        kind = self.modality_
+        arrays = self._read(kind, X, fit=previous is None)
+        self.encoder_ = resolve_encoder(self.encoder, kind.default_encoder())
+        default = self._default_views(kind)
+        self.views_ = resolve_views(self.views, default, kind, arrays)
         if _n_rows(arrays) < 2:
             raise ValueError(
                 f"Found array with 1 sample(s) while a minimum of 2 is required by "
-                f"{name}."
+                f"{type(self).__name__}."
             )
         return arrays
 
@@ -314,8 +325,7 @@ class SSLTransformer(
         self.batch_size_ = _unless_auto(self.batch_size, batch_size)
         learning_rate = getattr(self.encoder_, "learning_rate", 1e-3)
         self.learning_rate_ = _unless_auto(self.learning_rate, learning_rate)
-        device = resolve_device(self.device)
-        seed = as_seed(self.random_state)
+        device, seed = resolve_device(self.device), as_seed(self.random_state)
         recipe = {
             "method": clone(self),
             "modality": self.modality_,
@@ -324,8 +334,7 @@ class SSLTransformer(
         }
         weights = None if previous is None else previous.state()
         network = FittedNetwork(recipe, weights=weights, seed=seed)
-        patience = self.n_iter_no_change
-        holds_out = self._n_validation_rows(n_rows) > 0
+        stops_early = max_epochs and self._n_validation_rows(n_rows)
         training = Training(
             task=network.task,
             device=device,
@@ -333,7 +342,7 @@ class SSLTransformer(
             batch_size=self.batch_size_,
             learning_rate=self.learning_rate_,
             max_epochs=max_epochs,
-            patience=patience if holds_out and max_epochs else None,
+            patience=self.n_iter_no_change if stops_early else None,
             autocast=resolve_precision(self.precision, device),
             **{name: getattr(self, name) for name in _TRAINING_PARAMETERS},
         )
@@ -344,11 +353,14 @@ class SSLTransformer(
         """The fitted attributes of a training, as it stands or ended."""
         from sklearn_ssl.engine.network import FittedNetwork
 
-        network = FittedNetwork(training.recipe, task=task, weights=weights)
+        network = FittedNetwork(
+            training.recipe, task=task, weights=weights, seed=training.seed
+        )
         network.measure(arrays, self.modality_.embedding_norm, n_before)
         return {
             "_network": network,
             "_n_features_out": len(network.task.shift),
+            "_n_rows_remembered": min(n_before + _n_rows(arrays), _MAX_ROWS_REMEMBERED),
             "n_iter_": training.n_epochs,
             "loss_curve_": list(training.loss_curve),
             "validation_loss_curve_": list(training.validation_loss_curve),
@@ -389,10 +401,6 @@ _TRAINING_PARAMETERS = (
 
 def _unless_auto(value, default):
     return default if isinstance(value, str) and value == "auto" else value
-
-
-def _is_fitted(estimator):
-    return estimator.__sklearn_is_fitted__()
 
 
 def _n_rows(arrays):

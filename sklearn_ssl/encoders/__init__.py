@@ -8,9 +8,12 @@ the one that suits the network when an estimator's is "auto".
 import inspect
 from copy import deepcopy
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 from sklearn.base import BaseEstimator, clone
+
+from sklearn_ssl._parameters import check_number
 
 __all__ = ["MLP", "ConvNet", "ResNet"]
 
@@ -43,6 +46,8 @@ class MLP(BaseEstimator):
         """Build the network for inputs of shape (n, *input_shape)."""
         from sklearn_ssl.encoders.mlp import MLPNetwork
 
+        _check_widths("hidden", self.hidden)
+        check_number("encoder: dropout", self.dropout, Real, 0, 1)
         return MLPNetwork(_flat(input_shape, self), self.hidden, self.dropout)
 
 
@@ -65,6 +70,7 @@ class ConvNet(BaseEstimator):
         """Build the network for inputs of shape (n, *input_shape)."""
         from sklearn_ssl.encoders.convnet import ConvNetNetwork
 
+        _check_widths("channels", self.channels)
         channels, *size = _image(input_shape, self)
         return ConvNetNetwork(channels, tuple(size), tuple(self.channels))
 
@@ -158,6 +164,13 @@ def resolve_encoder(encoder, default):
         "encoder must be a name, a component of sklearn_ssl.encoders, an nn.Module or "
         f"a factory of one, got {encoder!r}."
     )
+
+
+def _check_widths(name, widths):
+    if not isinstance(widths, tuple | list) or not widths:
+        raise ValueError(f"encoder: {name} must be a tuple of ints, got {widths!r}.")
+    for width in widths:
+        check_number(f"encoder: {name}", width, Integral, 1)
 
 
 def _flat(input_shape, encoder):

@@ -19,7 +19,7 @@ class TabularInput(nn.Module):
         Width of a category's embedding.
     """
 
-    tile = 512
+    tile = 256
 
     def __init__(self, n_numbers, n_missing, cardinalities, embedding_dim=8):
         super().__init__()
@@ -69,7 +69,7 @@ class TabularInput(nn.Module):
             codes = batch["categories"] + self.starts
             one_hot = codes.new_zeros(len(codes), sum(self.cardinalities)).float()
             parts.append(one_hot.scatter_(1, codes, 1.0))
-        return torch.cat(parts, dim=1)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def decoder(self, n_inputs, hidden):
         """A network from an embedding to what `reconstruction_loss` takes."""

@@ -28,8 +28,8 @@ def as_tensor(array):
 class TensorSource:
     """Rows held in memory, as a dict of tensors with one first dimension.
 
-    On a GPU the tensors live there if they fit into half of its free memory; else they
-    stay in pinned memory and each batch is copied without blocking.
+    On a GPU the tensors live there if they fit into half of its free memory; else each
+    batch is pinned and copied without blocking.
 
     Parameters
     ----------
@@ -51,7 +51,6 @@ class TensorSource:
         size = sum(tensor.nbytes for tensor in self.tensors.values())
         if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] / 2:
             self.home = torch.device("cpu")
-            self.tensors = {k: t.pin_memory() for k, t in self.tensors.items()}
         else:
             self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
 
@@ -61,7 +60,7 @@ class TensorSource:
         found = {}
         for name, tensor in self.tensors.items():
             part = tensor.index_select(0, rows)
-            if part.device != self.device:
+            if self.home != self.device:
                 part = part.pin_memory().to(self.device, non_blocking=True)
             found[name] = part
         return found

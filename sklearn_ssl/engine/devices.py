@@ -30,6 +30,7 @@ def resolve_device(device):
 
 def resolve_precision(precision, device):
     """Whether a fit autocasts to bfloat16: 'auto' does where the GPU computes in it."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return precision == "bfloat16"
+    if precision != "auto" or device.type != "cuda":
+        return precision == "bfloat16"
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -42,9 +42,10 @@ class FittedNetwork:
 
     def state(self):
         """The weights as a dict of numpy arrays."""
-        if self._task is None:
-            return self.weights
-        state = self._task.state_dict()
+        with self._lock:
+            if self._task is None:
+                return self.weights
+            state = self._task.state_dict()
         return {name: t.detach().cpu().numpy() for name, t in state.items()}
 
     def __getstate__(self):
@@ -63,9 +64,14 @@ class FittedNetwork:
                 if self.weights is not None:
                     state = {k: as_tensor(v) for k, v in self.weights.items()}
                     _load(task, state)
-                device = resolve_device(self.recipe["method"].device)
-                self._task, self.weights = task.to(device), None
+                self._task, self.weights = task.to(self._device()), None
             return self._task
+
+    def _device(self):
+        try:
+            return resolve_device(self.recipe["method"].device)
+        except ValueError:  # fitted on a device that this machine lacks
+            return resolve_device("auto")
 
     def encode(self, arrays):
         """Embed rows in tiles of one size, so that no row depends on its company.
@@ -112,7 +118,7 @@ class FittedNetwork:
         task = self.task
         n = len(next(iter(arrays.values())))
         rows = np.linspace(0, n - 1, min(n, _MAX_STATISTICS_ROWS)).astype(int)
-        before = task.shift.double().cpu().numpy(), task.scale.double().cpu().numpy()
+        before = task.shift.cpu().double().numpy(), task.scale.cpu().double().numpy()
         task.shift.zero_()
         task.scale.fill_(1.0)
         z = self.encode({name: array[rows] for name, array in arrays.items()})
@@ -126,8 +132,8 @@ class FittedNetwork:
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale
         scale = share * before[1] + (1 - share) * scale
-        task.shift.copy_(torch.from_numpy(shift))
-        task.scale.copy_(torch.from_numpy(scale))
+        task.shift.copy_(torch.from_numpy(shift).float())
+        task.scale.copy_(torch.from_numpy(scale).float())
 
     def score(self, arrays, batch_size):
         """Minus the mean pretext loss of rows on a fixed corruption."""
@@ -142,7 +148,7 @@ def _load(task, weights):
     except RuntimeError as error:
         raise ValueError(
             "The weights of the last fit do not fit a network of the present "
-            f"parameters: {error}. Pass warm_start=False to begin anew."
+            f"parameters: {error}. Pass warm_start=False and fit to begin anew."
         ) from error
 
 

@@ -1,23 +1,21 @@
 """The progress bar of ``verbose=1``."""
 
-from contextlib import contextmanager
+from tqdm.auto import tqdm
 
 
-class _NoBar:
-    def update(self):
-        pass
-
-    def set_postfix(self, **figures):
-        pass
-
-
-@contextmanager
 def progress_bar(name, n_steps, verbose):
-    """One bar over the optimizer steps of a fit; nothing at all if not `verbose`."""
-    if not verbose:
-        yield _NoBar()
-        return
-    from tqdm.auto import tqdm
+    """One bar over the optimizer steps of a fit; a silent one if not `verbose`.
 
-    with tqdm(total=n_steps, desc=name, unit="step", leave=True) as bar:
-        yield bar
+    Parameters
+    ----------
+    name : str
+    n_steps : int
+    verbose : int
+
+    Returns
+    -------
+    bar : tqdm
+        A context manager.
+    """
+    silent = not (verbose and n_steps)
+    return tqdm(total=n_steps, desc=name, unit="step", disable=silent)

@@ -61,7 +61,8 @@ class Task(nn.Module):
     def forward(self, **batch):
         """Return the loss: all of the computation, for wrappers of ``forward``."""
         device = next(iter(batch.values())).device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.autocast):
+        autocast = self.autocast and self.training
+        with torch.autocast(device, torch.bfloat16, enabled=autocast):
             return self.method._loss(self, self.inputs.prepare(batch))
 
     def view(self, batch):
@@ -104,15 +105,16 @@ class Task(nn.Module):
     @contextmanager
     def scoring(self, source):
         """Evaluation mode on a corruption that is the same each time."""
-        before = self.training, self.source, self.generator
+        before = self.training, self.source, self.generator, self.progress
         self.eval()
+        self.progress = 1.0
         self.source = source.tensors
         self.set_generator(make_generator(0, SCORE, source.device))
         try:
             with torch.no_grad():
                 yield
         finally:
-            training, self.source, generator = before
+            training, self.source, generator, self.progress = before
             self.train(training)
             self.set_generator(generator)
 
@@ -133,7 +135,7 @@ def build_task(method, modality, encoder, views, generator):
     """
     with seeded_initialization(generator):
         inputs = modality.input_layer()
-        task = Task(method, inputs, encoder.build(inputs.output_shape), views)
+        task = Task(method, inputs, encoder.build(inputs.output_shape).cpu(), views)
         method._build_task(task)
     with torch.no_grad():
         features = task.eval().features(inputs.example(2))
@@ -146,20 +148,20 @@ def build_task(method, modality, encoder, views, generator):
 
 
 def _n_outputs(inputs, encoder):
-    shape = "n", *inputs.output_shape
+    expected = "n", *inputs.output_shape
     try:
         with torch.no_grad():
             z = encoder.eval()(torch.zeros(2, *inputs.output_shape))
     except RuntimeError as error:
         raise ValueError(
-            f"The encoder failed on a tensor of shape {shape}: {error}. Pass a factory "
-            "that takes input_shape, or encoder='auto'."
+            f"The encoder failed on a tensor of shape {expected}: {error}. Pass a "
+            "factory that takes input_shape, or encoder='auto'."
         ) from error
     if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != 2:
         shape = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
         raise ValueError(
             "The encoder must map a tensor of shape "
-            f"{('n', *inputs.output_shape)} to shape ('n', n_outputs), but for n=2 it "
+            f"{expected} to shape ('n', n_outputs), but for n=2 it "
             f"returned {shape}. Flatten or pool its output."
         )
     return z.shape[1]

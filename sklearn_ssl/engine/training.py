@@ -150,10 +150,10 @@ class Training:
                 self.task.source = self.bar = None
         if self.best_weights is not None:
             self.task.load_state_dict(self.best_weights)
-        self.task.eval()
+        self.task.eval().zero_grad(set_to_none=True)
         return self
 
-    def loss(self, source, rows=None):
+    def loss(self, source, rows):
         """Mean pretext loss of rows on a corruption that is the same each time."""
         return pretext_loss(self.task, source, self.batch_size, rows)
 
@@ -182,7 +182,7 @@ class Training:
         return {k: v.detach().clone() for k, v in self.task.state_dict().items()}
 
     def state_dict(self):
-        """All of the state, as a copy that further training leaves alone."""
+        """The state between epochs, as a copy that further training leaves alone."""
         return {
             "weights": self.weights(),
             "optimizer": copy.deepcopy(self.net.optimizer_.state_dict()),

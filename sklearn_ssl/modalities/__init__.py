@@ -48,7 +48,7 @@ def resolve_modality(modality, X, supported, name):
     if kind not in supported:
         raise ValueError(
             f"{name} takes modality {' or '.join(map(repr, supported))}, and X was "
-            f"read as {kind!r}."
+            f"read as {kind!r}. Name the modality if X is not that."
         )
     return _CLASSES[kind]() if isinstance(modality, str) else clone(modality)
 
@@ -59,8 +59,9 @@ def _guess(X, supported, name):
     if isinstance(X, list | tuple) and len(X):
         if isinstance(X[0], str):
             return "text"
-        if isinstance(X[0], np.ndarray) and X[0].ndim == 2:
-            return "sequence"
+        ndim = X[0].ndim if isinstance(X[0], np.ndarray) else 0
+        if ndim > 1:
+            return {2: "sequence", 3: "image"}.get(ndim, "table")
     ndim = getattr(X, "ndim", None)
     if ndim == 1 and len(X) and isinstance(next(iter(X)), str):
         return "text"

@@ -26,6 +26,11 @@ def concat_rows(X, X_unlabeled):
                 "The rows of X and X_unlabeled must have one shape, got "
                 f"{both[0].shape[1:]} and {both[1].shape[1:]}."
             )
+        if both[0].ndim > 2 and len({data.dtype == np.uint8 for data in both}) == 2:
+            raise ValueError(
+                f"X holds {both[0].dtype} and X_unlabeled {both[1].dtype} pixels. Give "
+                "both as uint8, or both as numbers of one scale."
+            )
         return np.concatenate(both)
     if type(X) is not type(X_unlabeled):
         raise TypeError(f"X is a {type(X)}, but X_unlabeled a {type(X_unlabeled)}.")

@@ -35,6 +35,9 @@ class Image(BaseEstimator):
         the training images otherwise.
     mean_, std_ : ndarray of shape (channels,)
         Statistics of the training pixels once they lie in [0, 1].
+    mirror_symmetric_ : bool
+        Whether mirrored training images look like training images; present once views
+        asked for it.
 
     Examples
     --------
@@ -78,10 +81,17 @@ class Image(BaseEstimator):
             self.range_ = (low, high if high > low else low + 1.0)
         self._is_uint8 = pixels.dtype == np.uint8
         low, high = self.range_
-        mean = pixels.mean(axis=(0, 2, 3), dtype=np.float64)
-        std = pixels.std(axis=(0, 2, 3), dtype=np.float64)
-        self.mean_ = (mean - low) / (high - low)
-        self.std_ = np.where(std > 0, std / (high - low), 1.0)
+        total = squares = 0.0
+        for start in range(0, len(pixels), 1024):  # float64 of all would take 8 times X
+            block = (pixels[start : start + 1024].astype(np.float64) - low) / (
+                high - low
+            )
+            total = total + block.sum((0, 2, 3))
+            squares = squares + (block**2).sum((0, 2, 3))
+        count = pixels.size // pixels.shape[1]
+        self.mean_ = total / count
+        std = np.sqrt(np.maximum(squares / count - self.mean_**2, 0))
+        self.std_ = np.where(std > 1e-7, std, 1.0)
         return self
 
     def to_arrays(self, X):

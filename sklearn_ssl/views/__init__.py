@@ -8,9 +8,12 @@ modules of this package, which import torch.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+
+from sklearn_ssl._parameters import check_number
 
 __all__ = ["Corruption", "ImageViews"]
 
@@ -41,8 +44,7 @@ class Corruption(BaseEstimator):
                 f"{self!r} works on tables, and X was read as modality="
                 f"{modality.name!r}. Pass views='auto'."
             )
-        if not 0 <= self.rate <= 1:
-            raise ValueError(f"views: rate must lie in [0, 1], got {self.rate!r}.")
+        check_number("views: rate", self.rate, Real, 0, 1)
         adapted = clone(self)
         adapted.missing_columns_ = [int(i) for i in modality.missing_columns_]
         return adapted
@@ -115,16 +117,32 @@ class ImageViews(BaseEstimator):
                 f"{self!r} works on images, and X was read as modality="
                 f"{modality.name!r}. Pass views='auto'."
             )
+        self._check()
         adapted = clone(self)
-        if isinstance(self.flip, str):
-            from torch import from_numpy
-
-            from sklearn_ssl.views.image import mirror_symmetric
-
-            pixels = arrays["pixels"]
-            rows = np.linspace(0, len(pixels) - 1, min(len(pixels), 500)).astype(int)
-            adapted.flip = 0.5 if mirror_symmetric(from_numpy(pixels[rows])) else 0.0
+        if self.flip == "auto":
+            adapted.flip = 0.5 if _mirror_symmetric(modality, arrays["pixels"]) else 0.0
         return adapted
+
+    def _check(self):
+        if self.flip != "auto":
+            check_number("views: flip", self.flip, Real, 0, 1)
+        for name in ("p_gray", "p_blur", "p_erase"):
+            check_number(f"views: {name}", getattr(self, name), Real, 0, 1)
+        for name in "rotation shear brightness contrast saturation hue".split():
+            check_number(f"views: {name}", getattr(self, name), Real, 0)
+        for name in ("crop_scale", "crop_ratio", "blur_sigma", "erase_scale"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple | list) or len(values) != 2:
+                raise ValueError(
+                    f"views: {name} must be a pair (low, high), got {values!r}."
+                )
+            high = 1 if name.endswith("scale") else None
+            check_number(f"views: {name}[1]", values[1], Real, 0, high)
+            check_number(f"views: {name}[0]", values[0], Real, 0, values[1])
+        if 0 in (self.crop_scale[0], self.crop_ratio[0], self.blur_sigma[0]):
+            raise ValueError(
+                "views: crop_scale, crop_ratio and blur_sigma must be above 0."
+            )
 
     def __call__(self, batch, source, generator):
         """Return a varied batch; `source` is not used."""
@@ -132,6 +150,18 @@ class ImageViews(BaseEstimator):
 
         parameters = self.get_params(deep=False)
         return {"pixels": augment(batch["pixels"], generator, **parameters)}
+
+
+def _mirror_symmetric(modality, pixels):
+    # Decided once: a later, smaller chunk of `partial_fit` does not decide again.
+    if not hasattr(modality, "mirror_symmetric_"):
+        from torch import from_numpy
+
+        from sklearn_ssl.views.image import mirror_symmetric
+
+        rows = np.linspace(0, len(pixels) - 1, min(len(pixels), 500)).astype(int)
+        modality.mirror_symmetric_ = mirror_symmetric(from_numpy(pixels[rows]))
+    return modality.mirror_symmetric_
 
 
 def resolve_views(views, default, modality, arrays):

@@ -201,7 +201,9 @@ def test_component():
 def test_rate_out_of_bounds(rate):
     X = np.eye(4)
     modality = Tabular().fit(X)
-    with pytest.raises(ValueError, match=r"rate must lie in \[0, 1\]"):
+    with pytest.raises(
+        ValueError, match="rate must be a number of at least 0 and at most 1"
+    ):
         Corruption(rate=rate).adapt(modality, modality.to_arrays(X))
 
 
