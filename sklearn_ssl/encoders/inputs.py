@@ -19,7 +19,7 @@ class TabularInput(nn.Module):
         Width of a category's embedding.
     """
 
-    tile = 256
+    tile = 1024
 
     def __init__(self, n_numbers, n_missing, cardinalities, embedding_dim=8):
         super().__init__()
