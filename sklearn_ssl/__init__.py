@@ -1,12 +1,11 @@
 """Self-supervised pretraining as scikit-learn transformers."""
 
+from sklearn_ssl._registry import *  # noqa: F403 - every method, seen by editors too
 from sklearn_ssl._registry import METHODS, all_methods
 from sklearn_ssl.exceptions import CollapseWarning, TrainingDivergedError
 from sklearn_ssl.semi_supervised import FineTuning, SSLClassifier, SSLRegressor
 
 __version__ = "0.1.0.dev0"
-
-globals().update(all_methods())
 
 __all__ = [
     "CollapseWarning",

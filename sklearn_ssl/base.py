@@ -13,6 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ssl._arrays import count_rows
 from sklearn_ssl._parameters import (
     check_training_parameters,
     insert_shared,
@@ -26,7 +27,7 @@ from sklearn_ssl.engine.callbacks import (
 )
 from sklearn_ssl.engine.guards import pinned_threads, unchanged_on_error
 from sklearn_ssl.exceptions import TrainingDivergedError, warn_if_collapsed
-from sklearn_ssl.modalities import as_2d, count_rows, resolve_modality, with_unlabeled
+from sklearn_ssl.modalities import as_2d, resolve_modality, with_unlabeled
 from sklearn_ssl.views import resolve_views
 
 # Within these, "auto" lets a training see as many rows as suit the modality.

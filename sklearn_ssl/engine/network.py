@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import torch
 
+from sklearn_ssl._arrays import count_rows
 from sklearn_ssl.engine.batches import TensorSource, as_tensor
 from sklearn_ssl.engine.devices import resolve_device
 from sklearn_ssl.engine.task import build_task
 from sklearn_ssl.engine.training import pretext_loss
-from sklearn_ssl.modalities import count_rows
 
 # Rows encoded at once when the statistics of an embedding are taken.
 _MAX_STATISTICS_ROWS = 20_000

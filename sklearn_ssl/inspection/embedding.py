@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_ssl._labels import find_unlabeled, settle_marker
+from sklearn_ssl._labels import find_unlabeled, settle_marker, take_labels
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import begin_plot, shorten
 from sklearn_ssl.inspection._rows import looks
@@ -235,7 +235,7 @@ class EmbeddingDisplay:
         return points
 
     def _scatter_labeled(self, y, labeled, colors, style):
-        labels = np.array(y[labeled].tolist())
+        labels = take_labels(y, labeled)
         classes = np.unique(labels)
         is_number = type_of_target(labels).startswith("continuous")
         if is_number or (len(classes) > _MAX_CLASSES and labels.dtype.kind in "if"):

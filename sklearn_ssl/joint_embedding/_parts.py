@@ -9,9 +9,9 @@ _QUEUE_SHARE = 4
 _MAX_QUEUE_LENGTH = 65_536
 
 
-def student(task):
-    """What a teacher follows, as one network from a batch to its projections."""
-    return nn.Sequential(task.inputs, task.encoder, task.projector)
+def student(task, head):
+    """What a teacher follows, as one network from a batch to the output of a head."""
+    return nn.Sequential(task.inputs, task.encoder, head)
 
 
 def default_queue_length(n_rows):

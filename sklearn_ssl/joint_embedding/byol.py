@@ -72,7 +72,7 @@ class BYOL(SSLTransformer):
             task.n_outputs, hidden, width, output_norm=True
         )
         task.predictor = projection_head(width, hidden, width)
-        task.teacher = make_teacher(student(task))
+        task.teacher = make_teacher(student(task, task.projector))
         momentum = unless_auto(self.momentum, _momentum_for(task.max_epochs))
         task.adapted["momentum"] = momentum
 
@@ -92,7 +92,7 @@ class BYOL(SSLTransformer):
         from sklearn_ssl.joint_embedding._parts import student
 
         momentum = cosine_momentum(task.adapted["momentum"], task.progress)
-        follow(task.teacher, student(task), momentum)
+        follow(task.teacher, student(task, task.projector), momentum)
 
 
 def _momentum_for(max_epochs):

@@ -92,11 +92,12 @@ class DINO(SSLTransformer):
     def _build_task(self, task):
         from sklearn_ssl.encoders.prototypes import PrototypeHead, RunningCenter
         from sklearn_ssl.engine.ema import make_teacher
+        from sklearn_ssl.joint_embedding._parts import student
 
         _multi_crop.prepare(task, self.n_local_views)
         shape = task.n_outputs, self.projection_dim, self.n_prototypes
         task.head = PrototypeHead(*shape, n_hidden=2)
-        task.teacher = make_teacher(_student(task))
+        task.teacher = make_teacher(student(task, task.head))
         task.center = RunningCenter(self.n_prototypes)
 
     def _begin_epoch(self, task):
@@ -124,13 +125,7 @@ class DINO(SSLTransformer):
 
     def _after_step(self, task):
         from sklearn_ssl.engine.ema import cosine_momentum, follow
+        from sklearn_ssl.joint_embedding._parts import student
 
         momentum = cosine_momentum(self.momentum, task.progress)
-        follow(task.teacher, _student(task), momentum)
-
-
-def _student(task):
-    """What the teacher follows, as one network."""
-    from torch import nn
-
-    return nn.Sequential(task.inputs, task.encoder, task.head)
+        follow(task.teacher, student(task, task.head), momentum)

@@ -88,7 +88,7 @@ class MoCo(SSLTransformer):
         # Normalized hidden layers are not in [2], but without them an encoder that
         # learns fast collapses before the queue has filled.
         task.projector = projection_head(hidden, hidden, width, output_norm=is_v3)
-        task.teacher = make_teacher(_parts.student(task))
+        task.teacher = make_teacher(_parts.student(task, task.projector))
         length = 0
         if is_v3:
             task.predictor = projection_head(width, hidden, width)
@@ -128,4 +128,8 @@ class MoCo(SSLTransformer):
 
         # In version 2 it is constant.
         progress = task.progress if self.version == 3 else 0.0
-        follow(task.teacher, student(task), cosine_momentum(self.momentum, progress))
+        follow(
+            task.teacher,
+            student(task, task.projector),
+            cosine_momentum(self.momentum, progress),
+        )

@@ -15,17 +15,11 @@ __all__ = [
     "as_2d",
     "as_table",
     "concat_rows",
-    "count_rows",
     "resolve_modality",
     "with_unlabeled",
 ]
 
 _CLASSES = {"table": Tabular, "image": Image}
-
-
-def count_rows(arrays):
-    """The number of rows of a dict of arrays."""
-    return len(next(iter(arrays.values())))
 
 
 def as_2d(modality, X):

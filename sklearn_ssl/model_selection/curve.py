@@ -14,11 +14,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import Bunch, _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_ssl._labels import take_labels
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.model_selection.draws import check_sizes, nested_draw
 from sklearn_ssl.model_selection.hiding import fit_partly
-from sklearn_ssl.model_selection.split import UnlabeledSplit, labels_of
+from sklearn_ssl.model_selection.split import UnlabeledSplit
 from sklearn_ssl.semi_supervised import SSLClassifier, SSLRegressor
 
 _OURS = SSLClassifier, SSLRegressor
@@ -141,7 +142,7 @@ def label_efficiency_curve(
     splitter = _resolve_splitter(cv, stratify)
     labeled = splitter._find_labeled(y)
     folds = list(splitter.split(X, y, groups))
-    labels = [labels_of(y, train[labeled[train]]) for train, _ in folds]
+    labels = [take_labels(y, train[labeled[train]]) for train, _ in folds]
     sizes = check_sizes(train_sizes, labels, stratify)
     rng = check_random_state(random_state)
     draws = [
@@ -154,7 +155,7 @@ def label_efficiency_curve(
             steps[names[0]],
             *(_safe_indexing(X, rows) for rows in (train, test)),
             np.asarray(y)[train],
-            labels_of(y, test),
+            take_labels(y, test),
             [np.flatnonzero(labeled[train])[order] for order in orders],
             sizes,
             scoring,

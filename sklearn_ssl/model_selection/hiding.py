@@ -10,7 +10,7 @@ from sklearn.semi_supervised import (
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_ssl.model_selection.split import labels_of
+from sklearn_ssl._labels import take_labels
 from sklearn_ssl.semi_supervised import SSLClassifier, SSLRegressor
 
 _PROPAGATION = LabelPropagation, LabelSpreading
@@ -34,7 +34,7 @@ def fit_partly(estimator, X, y, shown):
     -------
     estimator : fitted estimator
     """
-    labels = labels_of(y, shown)
+    labels = take_labels(y, shown)
     if isinstance(estimator, SSLRegressor):
         return estimator.fit(X, _hide(labels, shown, len(y), np.nan, float))
     if isinstance(estimator, SSLClassifier):

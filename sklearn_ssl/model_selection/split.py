@@ -7,7 +7,7 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from sklearn_ssl._labels import find_unlabeled
+from sklearn_ssl._labels import find_unlabeled, take_labels
 
 
 class UnlabeledSplit(BaseCrossValidator):
@@ -159,7 +159,7 @@ class UnlabeledSplit(BaseCrossValidator):
         rows = np.flatnonzero(labeled)
         X = None if X is None else _safe_indexing(X, rows)
         groups = None if groups is None else _safe_indexing(groups, rows)
-        return labeled, X, labels_of(y, rows), groups
+        return labeled, X, take_labels(y, rows), groups
 
     def _find_labeled(self, y):
         if y is None:
@@ -174,12 +174,6 @@ class UnlabeledSplit(BaseCrossValidator):
         if not labeled.any():
             raise ValueError(f"None of the {len(labeled)} rows has a label.")
         return labeled
-
-
-def labels_of(y, rows):
-    """Some rows of y, as an array of numbers where they stood beside None or text."""
-    y = np.asarray(y)[rows]
-    return np.array(y.tolist()) if y.dtype == object else y
 
 
 def _is_whole(y):

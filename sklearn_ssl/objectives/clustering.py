@@ -2,6 +2,8 @@
 
 import torch
 
+from sklearn_ssl.objectives.precision import full, full_precision
+
 
 @torch.no_grad()
 def sinkhorn(scores, epsilon=0.05, n_iterations=3):
@@ -30,7 +32,7 @@ def sinkhorn(scores, epsilon=0.05, n_iterations=3):
         Each row sums to 1.
     """
     # As logarithms: exp(s / epsilon) overflows and underflows where scores are large.
-    log_codes = _full(scores) / epsilon
+    log_codes = full(scores) / epsilon
     for _ in range(n_iterations):
         log_codes = log_codes.log_softmax(dim=0).log_softmax(dim=1)
     return log_codes.exp()
@@ -60,8 +62,8 @@ def swapped_prediction(scores, codes, temperature=0.1):
     -------
     loss : scalar tensor
     """
-    with torch.autocast(scores.device.type, enabled=False):
-        log_p = (_full(scores) / temperature).log_softmax(dim=-1)
+    with full_precision(scores):
+        log_p = (full(scores) / temperature).log_softmax(dim=-1)
         log_likelihoods = codes.to(log_p).flatten(1) @ log_p.flatten(1).T
         others = log_likelihoods.sum() - log_likelihoods.diagonal().sum()
         n_pairs = len(codes) * (len(scores) - 1)
@@ -95,9 +97,5 @@ def dino_cross_entropy(
     -------
     loss : scalar tensor
     """
-    sharpened = (_full(teacher.detach()) - center) / teacher_temperature
+    sharpened = (full(teacher.detach()) - center) / teacher_temperature
     return swapped_prediction(student, sharpened.softmax(dim=-1), student_temperature)
-
-
-def _full(z):
-    return z.to(torch.promote_types(z.dtype, torch.float32))

@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from sklearn_ssl.objectives.precision import full, full_precision
+
 
 def barlow_twins(z1, z2, redundancy_weight=0.0051):
     r"""Barlow Twins: the correlations between two views' dimensions form an identity.
@@ -28,8 +30,8 @@ def barlow_twins(z1, z2, redundancy_weight=0.0051):
     -------
     loss : scalar tensor
     """
-    with _full_precision(z1):
-        z1, z2 = _standardized(_full(z1)), _standardized(_full(z2))
+    with full_precision(z1):
+        z1, z2 = _standardized(full(z1)), _standardized(full(z2))
         correlation = z1.T @ z2 / len(z1)
         on_diagonal = (1 - correlation.diagonal()).square().sum()
         return on_diagonal + redundancy_weight * _off_diagonal_squares(correlation)
@@ -60,8 +62,8 @@ def vicreg(z1, z2, invariance_weight=25.0, variance_weight=25.0, covariance_weig
     -------
     loss : scalar tensor
     """
-    with _full_precision(z1):
-        z1, z2 = _full(z1), _full(z2)
+    with full_precision(z1):
+        z1, z2 = full(z1), full(z2)
         variance = covariance = 0.0
         for z in (z1, z2):
             centred = z - z.mean(0)
@@ -108,8 +110,8 @@ def lejepa(views, directions, gaussian_weight=0.05, n_points=17, limit=5.0):
     -------
     loss : scalar tensor
     """
-    with _full_precision(views):
-        z = _full(views)
+    with full_precision(views):
+        z = full(views)
         invariance = (z - z.mean(0)).square().mean()
         # The integrand is even: the points from 0 on, twice.
         t = torch.linspace(0, limit, n_points // 2 + 1, dtype=z.dtype, device=z.device)
@@ -121,15 +123,6 @@ def lejepa(views, directions, gaussian_weight=0.05, n_points=17, limit=5.0):
         distance = (real - normal).square() + imaginary.square()
         normality = z.shape[1] * (distance @ weights).mean()
         return (1 - gaussian_weight) * invariance + gaussian_weight * normality
-
-
-def _full_precision(z):
-    return torch.autocast(z.device.type, enabled=False)
-
-
-def _full(z):
-    # Differences from 1 and squares of small numbers drown in half precision.
-    return z.to(torch.promote_types(z.dtype, torch.float32))
 
 
 def _standardized(z):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_ssl.modalities import count_rows
+from sklearn_ssl._arrays import count_rows
 
 # Rows that are compared with all centroids at once.
 _CHUNK = 8192

@@ -75,8 +75,8 @@ class Jigsaw(SSLTransformer):
         from torch import nn
 
         from sklearn_ssl.encoders.mlp import projection_head
+        from sklearn_ssl.pretext.tiles import check_takes_tiles
         from sklearn_ssl.views.tiles import (
-            check_takes_tiles,
             distant_permutations,
             lay_out,
         )
@@ -99,7 +99,8 @@ class Jigsaw(SSLTransformer):
         from torch import randint
         from torch.nn.functional import cross_entropy
 
-        from sklearn_ssl.views.tiles import cut_tiles, embed_tiles, standardize
+        from sklearn_ssl.pretext.tiles import embed_tiles
+        from sklearn_ssl.views.tiles import cut_tiles, standardize
 
         images = task.inputs(task.view(batch))
         tiles = standardize(cut_tiles(images, task.layouts, task.generator))

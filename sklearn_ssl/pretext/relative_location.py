@@ -69,7 +69,8 @@ class RelativeLocation(SSLTransformer):
         from torch import nn
 
         from sklearn_ssl.encoders.mlp import projection_head
-        from sklearn_ssl.views.tiles import check_takes_tiles, lay_out
+        from sklearn_ssl.pretext.tiles import check_takes_tiles
+        from sklearn_ssl.views.tiles import lay_out
 
         task.layouts = [
             lay_out(side, 3 if side >= 3 else 1, self.gap, self.jitter)
@@ -89,7 +90,8 @@ class RelativeLocation(SSLTransformer):
         from torch import arange, cat
         from torch.nn.functional import cross_entropy
 
-        from sklearn_ssl.views.tiles import cut_tiles, drop_colors, embed_tiles
+        from sklearn_ssl.pretext.tiles import embed_tiles
+        from sklearn_ssl.views.tiles import cut_tiles, drop_colors
 
         images = task.inputs(self._without_shortcut(task.view(batch)))
         patches = cut_tiles(images, task.layouts, task.generator)

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
+from sklearn_ssl._arrays import count_rows
 from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.engine.guards import pinned_threads
-from sklearn_ssl.modalities import count_rows
 
 # How many rows to show, and the least and the most epochs.
 _ROWS_PRETRAINED = 20_000, 10, 50

@@ -6,8 +6,6 @@ from itertools import permutations
 import numpy as np
 import torch
 
-from sklearn_ssl.encoders import REFUSALS
-
 
 def lay_out(side, n_tiles, gap, jitter):
     """Divide a side of an image among tiles.
@@ -86,30 +84,6 @@ def standardize(tiles):
     centred = tiles - tiles.mean((-2, -1), keepdim=True)
     variance = centred.square().mean((-2, -1), keepdim=True)
     return centred / (variance + 1e-5).sqrt()
-
-
-def embed_tiles(task, tiles):
-    """Pass tiles (n, tiles, ...) through a task's encoder: shape (n, tiles, d)."""
-    return task.encoder(tiles.flatten(0, 1)).unflatten(0, tiles.shape[:2])
-
-
-def check_takes_tiles(task, layouts):
-    """Raise ValueError if a task's encoder does not take images as small as tiles."""
-    channels = task.inputs.output_shape[0]
-    shape = 2, channels, *(tile for _, tile, _, _ in layouts)
-    try:
-        with torch.no_grad():
-            z = task.encoder.eval()(torch.zeros(shape))
-    except REFUSALS as error:
-        raise ValueError(
-            f"The encoder failed on tiles of shape {shape[1:]}: {error}. It must "
-            "take images of any size; pass encoder='auto'."
-        ) from error
-    if z.shape != (2, task.n_outputs):
-        raise ValueError(
-            f"The encoder must have {task.n_outputs} outputs for images of any size, "
-            f"but gave shape {tuple(z.shape)} for two tiles. Pass encoder='auto'."
-        )
 
 
 def project_colors(pixels):

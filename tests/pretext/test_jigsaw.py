@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from sklearn_ssl import Jigsaw
 from sklearn_ssl.encoders import ConvNet
+from sklearn_ssl.pretext.tiles import embed_tiles
 from sklearn_ssl.views.tiles import (
     cut_tiles,
     distant_permutations,
-    embed_tiles,
     lay_out,
     standardize,
 )
