@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_ssl import SCARF
+from sklearn_ssl.encoders import MLP
+from tests.helpers import make
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +35,15 @@ def routing():
     """Metadata routing, switched off again after the test."""
     with sklearn.config_context(enable_metadata_routing=True):
         yield
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fails where SCARF would train."""
+    monkeypatch.setattr(SCARF, "fit", lambda *args, **kwargs: pytest.fail("trained"))
+
+
+@pytest.fixture(scope="module")
+def scarf(wine):
+    """A SCARF that is fitted and stays as it is."""
+    return FrozenEstimator(make(SCARF, encoder=MLP(hidden=(32, 32))).fit(wine[0]))

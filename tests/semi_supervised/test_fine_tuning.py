@@ -8,10 +8,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
-from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 
 from sklearn_ssl import (
     SCARF,
@@ -19,19 +17,13 @@ from sklearn_ssl import (
     SimCLR,
     SSLClassifier,
     SSLRegressor,
-    TrainingDivergedError,
 )
 from sklearn_ssl.encoders import MLP, ConvNet
 from sklearn_ssl.engine.fine_tuning import _STREAMS, FineTuner
 from sklearn_ssl.engine.random import ORDER, make_generator
 from sklearn_ssl.views import ImageViews
 from tests.helpers import CASES, assert_same_fit, fitted, make, make_data, run_python
-
-
-def tuned(transformer, X, y, estimator=SSLClassifier, sample_weight=None, **settings):
-    settings = FineTuning(**{"max_epochs": 3} | settings)
-    model = estimator(transformer, fine_tune=settings)
-    return model.fit(X, y, sample_weight=sample_weight)
+from tests.semi_supervised.helpers import tuned
 
 
 def encoder_of(transformer):
@@ -46,11 +38,6 @@ def change(after, before):
     """The largest change of a weight."""
     after, before = encoder_of(after), encoder_of(before)
     return max(abs(after[name] - before[name]).max() for name in before)
-
-
-@pytest.fixture(scope="module")
-def scarf(wine):
-    return FrozenEstimator(make(SCARF, encoder=MLP(hidden=(32, 32))).fit(wine[0]))
 
 
 # Every method -------------------------------------------------------------------------
@@ -343,80 +330,3 @@ def test_settings_in_a_search(wine, scarf):
     assert len(search.best_estimator_.loss_curve_) == n_epochs
     longer = GridSearchCV(model, {"fine_tune__max_epochs": [3]}, cv=2).fit(X, few)
     assert len(longer.best_estimator_.loss_curve_) == 3
-
-
-# Errors -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"max_epochs": -1}, "fine_tune: max_epochs must be an int"),
-        ({"learning_rate": -1.0}, "fine_tune: learning_rate must be"),
-        ({"encoder_factor": "full"}, "fine_tune: encoder_factor must be"),
-        ({"weight_decay": None}, "fine_tune: weight_decay must be"),
-        ({"batch_size": 1}, "fine_tune: batch_size must be"),
-        ({"augment": "yes"}, "fine_tune: augment must be one of"),
-        ({"early_stopping": None}, "fine_tune: early_stopping must be one of"),
-        ({"validation_fraction": 1.0}, "fine_tune: validation_fraction must be"),
-        ({"n_iter_no_change": 0}, "fine_tune: n_iter_no_change must be"),
-    ],
-)
-def test_bad_settings(settings, message, wine, monkeypatch):
-    X, _, few = wine
-    monkeypatch.setattr(SCARF, "fit", lambda *args, **kwargs: pytest.fail("trained"))
-    with pytest.raises(ValueError, match=message):
-        tuned(make(SCARF), X, few, **settings)
-
-
-def test_bad_fine_tune(wine, scarf, diabetes, monkeypatch):
-    X, _, few = wine
-    monkeypatch.setattr(SCARF, "fit", lambda *args, **kwargs: pytest.fail("trained"))
-    with pytest.raises(TypeError, match="must be a bool or FineTuning, got 'yes'"):
-        SSLClassifier(scarf, fine_tune="yes").fit(X, few)
-    for other in PCA(), make_pipeline(PCA(), make(SCARF)):
-        with pytest.raises(TypeError, match="needs a method of this package"):
-            SSLClassifier(other, fine_tune=True).fit(X, few)
-    with pytest.raises(ValueError, match="zero"):
-        tuned(make(SCARF), X, few, sample_weight=np.zeros(len(X)))
-    with pytest.raises(ValueError, match="egative"):
-        tuned(make(SCARF), X, few, sample_weight=-np.ones(len(X)))
-    X, y, _ = diabetes
-    y = np.where(np.arange(len(y)) == 0, y, np.nan)
-    with pytest.raises(ValueError, match="needs two rows with a target, got 1 sample"):
-        tuned(make(SCARF), X, y, SSLRegressor)
-
-
-@pytest.mark.parametrize("flag", [False, True])
-def test_numpy_bool(flag, wine, scarf):
-    X, _, few = wine
-    expected = SSLClassifier(scarf, fine_tune=flag).fit(X, few)
-    model = SSLClassifier(scarf, fine_tune=np.bool_(flag)).fit(X, few)
-    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
-    assert hasattr(model, "loss_curve_") == flag
-
-
-@pytest.mark.parametrize(
-    "estimator, y, settings",
-    [
-        (SSLClassifier, [0, 1, 0], {}),  # 0.1 of three rows is none
-        (SSLClassifier, [0, 1, 2], {"validation_fraction": 0.9}),  # one of each class
-        (SSLRegressor, [0, 1, 3], {}),
-    ],
-)
-def test_early_stopping_without_a_row_to_hold_out(estimator, y, settings, monkeypatch):
-    monkeypatch.setattr(SCARF, "fit", lambda *args, **kwargs: pytest.fail("trained"))
-    X = np.random.default_rng(0).normal(size=(20, 3))
-    y = np.r_[y, np.full(17, np.nan)]
-    with pytest.raises(ValueError, match="holds out none of 3 labelled rows"):
-        tuned(make(SCARF), X, y, estimator, early_stopping=True, **settings)
-
-
-def test_divergence_leaves_the_old_model(wine, scarf):
-    X, _, few = wine
-    model = tuned(scarf, X, few)
-    before = model.predict_proba(X)
-    model.set_params(fine_tune__learning_rate=1e38)
-    with pytest.raises(TrainingDivergedError, match="Lower its learning_rate"):
-        model.fit(X, few)
-    assert_array_equal(model.predict_proba(X), before)
