@@ -4,3 +4,11 @@
 def count_rows(arrays):
     """The number of rows of a dict of arrays."""
     return len(next(iter(arrays.values())))
+
+
+def check_two_rows(arrays, name):
+    """Raise ValueError for a single row; `name` is the estimator's."""
+    if count_rows(arrays) < 2:
+        raise ValueError(
+            f"Found array with 1 sample(s) while a minimum of 2 is required by {name}."
+        )

@@ -13,7 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ssl._arrays import count_rows
+from sklearn_ssl._arrays import check_two_rows, count_rows
 from sklearn_ssl._parameters import (
     check_training_parameters,
     insert_shared,
@@ -105,6 +105,10 @@ class SSLTransformer(
     def _default_views(self, modality):
         """The component that ``views="auto"`` stands for."""
         return modality.default_views()
+
+    def _encoder_shape(self, input_shape):
+        """Shape that the encoder is built for: of a part where it learns from parts."""
+        return input_shape
 
     def _build_task(self, task):
         """Add heads, queues or teachers to the task as attributes."""
@@ -318,13 +322,8 @@ class SSLTransformer(
         kind = self.modality_
         arrays = self._read(kind, X, fit=previous is None)
         self.encoder_ = resolve_encoder(self.encoder, self._default_encoder(kind))
-        default = self._default_views(kind)
-        self.views_ = resolve_views(self.views, default, kind, arrays)
-        if count_rows(arrays) < 2:
-            raise ValueError(
-                f"Found array with 1 sample(s) while a minimum of 2 is required by "
-                f"{type(self).__name__}."
-            )
+        self.views_ = resolve_views(self.views, self._default_views(kind), kind, arrays)
+        check_two_rows(arrays, type(self).__name__)
         return arrays
 
     def _start(self, arrays, previous, max_epochs=None):
@@ -345,7 +344,7 @@ class SSLTransformer(
         method = clone(self).set_params(encoder="auto")  # no second copy of a module
         recipe = dict(method=method, modality=self.modality_, encoder=self.encoder_)
         recipe |= dict(views=self.views_, max_epochs=max_epochs, n_rows=n_rows)
-        recipe["seed"] = seed
+        recipe |= dict(seed=seed)
         weights = None if previous is None else previous.state()
         if weights:  # queues keep their size, buffers that are not saved their values
             recipe |= {name: previous.recipe[name] for name in ("n_rows", "seed")}

@@ -263,11 +263,11 @@ def resolve_encoder(encoder, default):
 REFUSALS = RuntimeError, ValueError, TypeError, IndexError, AssertionError
 
 
-def build_network(encoder, inputs):
-    """The network of a component for an input layer, whose columns it may ask for."""
+def build_network(encoder, inputs, shape):
+    """The network of a component for a shape; it may ask for the inputs' columns."""
     columns = getattr(inputs, "columns_of_output", None)
     asks = "columns" in inspect.signature(encoder.build).parameters
-    return encoder.build(inputs.output_shape, **({"columns": columns} if asks else {}))
+    return encoder.build(shape, **({"columns": columns} if asks else {}))
 
 
 def _check_transformer(encoder, multiple_of=1):

@@ -68,7 +68,9 @@ class Task(nn.Module):
         self.views = views
         self.n_rows = n_rows
         self.max_epochs = max_epochs
-        self.n_outputs = _n_outputs(inputs, encoder)
+        whole = tuple(inputs.output_shape)
+        part = tuple(method._encoder_shape(whole))
+        self.n_outputs = _n_outputs(encoder, list(dict.fromkeys([whole, part])))
         self.adapted = {}
         self.restarted = []
         self.progress = 0.0
@@ -157,7 +159,8 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed):
     """
     with seeded_initialization(make_generator(seed, WEIGHTS)):
         inputs = modality.input_layer()
-        network = build_network(encoder, inputs).cpu()
+        shape = method._encoder_shape(inputs.output_shape)
+        network = build_network(encoder, inputs, shape).cpu()
         task = Task(method, inputs, network, views, n_rows, max_epochs)
         method._build_task(task)
     with torch.no_grad():
@@ -170,24 +173,36 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed):
     return seed_dropout(task).eval()
 
 
-def _n_outputs(inputs, encoder):
-    expected = "n", *inputs.output_shape
-    try:
-        with torch.no_grad():
-            z = encoder.eval()(torch.zeros(2, *inputs.output_shape))
-    except REFUSALS as error:
+def _n_outputs(encoder, shapes):
+    """The width of an encoder's output, which must be the same for all shapes."""
+    remedy = "Pass a factory that takes input_shape, or encoder='auto'."
+    if len(shapes) > 1:
+        wanted = " and ".join(str(("n", *shape)) for shape in shapes)
+        remedy = f"It must take {wanted}; pass encoder='auto'."
+    widths = []
+    for shape in shapes:
+        expected = "n", *shape
+        try:
+            with torch.no_grad():
+                z = encoder.eval()(torch.zeros(2, *shape))
+        except REFUSALS as error:
+            raise ValueError(
+                f"The encoder failed on a tensor of shape {expected}: {error}. {remedy}"
+            ) from error
+        if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != 2:
+            got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+            raise ValueError(
+                f"The encoder must map a tensor of shape {expected} to shape "
+                f"('n', n_outputs), but for n=2 it returned {got}. Flatten or pool its "
+                "output."
+            )
+        widths.append(z.shape[1])
+    if len(set(widths)) > 1:
         raise ValueError(
-            f"The encoder failed on a tensor of shape {expected}: {error}. Pass a "
-            "factory that takes input_shape, or encoder='auto'."
-        ) from error
-    if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != 2:
-        shape = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
-        raise ValueError(
-            "The encoder must map a tensor of shape "
-            f"{expected} to shape ('n', n_outputs), but for n=2 it "
-            f"returned {shape}. Flatten or pool its output."
+            f"The encoder must have the same number of outputs for {wanted}, but has "
+            f"{widths}. Pool its output, or pass encoder='auto'."
         )
-    return z.shape[1]
+    return widths[0]
 
 
 def _passes_through(method, inputs):

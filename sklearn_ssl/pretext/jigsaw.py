@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl.base import SSLTransformer
+from sklearn_ssl.views import Identity
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -14,7 +15,9 @@ class Jigsaw(SSLTransformer):
 
     Each tile passes through the encoder by itself, standardized by itself, with a gap
     to its neighbours that varies: neither edges that continue nor brightness tell where
-    it belongs. ``transform`` embeds whole images.
+    it belongs. ``transform`` embeds whole images, though the encoder is built for the
+    size of a tile: it halves sides only as often as suits that. Images are not varied
+    before they are cut unless ``views`` says so: turning them would move the tiles.
 
     Parameters
     ----------
@@ -71,20 +74,27 @@ class Jigsaw(SSLTransformer):
         check_number("jitter", self.jitter, Real, 0)
         check_number("projection_dim", self.projection_dim, Integral, 1)
 
+    def _default_views(self, modality):
+        return Identity()
+
+    def _layouts(self, image_shape):
+        from sklearn_ssl.views.tiles import lay_out
+
+        grid = unless_auto(self.grid, 3 if min(image_shape[1:]) >= 28 else 2)
+        return [lay_out(side, grid, self.gap, self.jitter) for side in image_shape[1:]]
+
+    def _encoder_shape(self, input_shape):
+        from sklearn_ssl.pretext.tiles import shape_of_tile
+
+        return shape_of_tile(input_shape, self._layouts(input_shape))
+
     def _build_task(self, task):
         from torch import nn
 
         from sklearn_ssl.encoders.mlp import projection_head
-        from sklearn_ssl.pretext.tiles import check_takes_tiles
-        from sklearn_ssl.views.tiles import (
-            distant_permutations,
-            lay_out,
-        )
+        from sklearn_ssl.views.tiles import distant_permutations
 
-        sides = task.inputs.output_shape[1:]
-        grid = unless_auto(self.grid, 3 if min(sides) >= 28 else 2)
-        task.layouts = [lay_out(side, grid, self.gap, self.jitter) for side in sides]
-        check_takes_tiles(task, task.layouts)
+        task.layouts = self._layouts(task.inputs.output_shape)
         rows, columns = task.adapted["grid"] = tuple(n for n, *_ in task.layouts)
         orders = distant_permutations(rows * columns, self.n_permutations)
         task.register_buffer("orders", orders.clone(), persistent=False)

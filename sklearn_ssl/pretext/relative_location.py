@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from sklearn_ssl._parameters import check_number, check_option
 from sklearn_ssl.base import SSLTransformer
+from sklearn_ssl.views import Identity
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -14,7 +15,9 @@ class RelativeLocation(SSLTransformer):
 
     Gaps and jitter between the patches keep edges that continue from telling it. Nor
     may colour: lenses shift the colours of photographs more the farther from the
-    centre. ``transform`` embeds whole images.
+    centre. ``transform`` embeds whole images, though the encoder is built for the size
+    of a patch: it halves sides only as often as suits that. Images are not varied
+    before they are cut unless ``views`` says so: turning them would move the patches.
 
     Parameters
     ----------
@@ -65,18 +68,28 @@ class RelativeLocation(SSLTransformer):
         check_number("jitter", self.jitter, Real, 0)
         check_number("projection_dim", self.projection_dim, Integral, 1)
 
+    def _default_views(self, modality):
+        return Identity()
+
+    def _layouts(self, image_shape):
+        from sklearn_ssl.views.tiles import lay_out
+
+        return [
+            lay_out(side, 3 if side >= 3 else 1, self.gap, self.jitter)
+            for side in image_shape[1:]
+        ]
+
+    def _encoder_shape(self, input_shape):
+        from sklearn_ssl.pretext.tiles import shape_of_tile
+
+        return shape_of_tile(input_shape, self._layouts(input_shape))
+
     def _build_task(self, task):
         from torch import nn
 
         from sklearn_ssl.encoders.mlp import projection_head
-        from sklearn_ssl.pretext.tiles import check_takes_tiles
-        from sklearn_ssl.views.tiles import lay_out
 
-        task.layouts = [
-            lay_out(side, 3 if side >= 3 else 1, self.gap, self.jitter)
-            for side in task.inputs.output_shape[1:]
-        ]
-        check_takes_tiles(task, task.layouts)
+        task.layouts = self._layouts(task.inputs.output_shape)
         rows, columns = task.adapted["grid"] = tuple(n for n, *_ in task.layouts)
         task.middle = rows * columns // 2
         task.neighbours = [i for i in range(rows * columns) if i != task.middle]

@@ -223,13 +223,25 @@ def test_transform_embeds_whole_images():
     torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
 
 
+def test_encoder_is_built_for_tiles():
+    def factory(input_shape):
+        shapes.append(input_shape)
+        return SMALL.build(input_shape)
+
+    shapes = []
+    X = np.tile(DIGITS, (1, 4, 4))
+    [(_, tile, _, _)] = set(ready_task(untrained(X, encoder=factory), X)[0].layouts)
+    assert set(shapes) == {(1, tile, tile)}
+
+
 def test_encoders_of_one_size_are_refused():
     def factory(input_shape):
         return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(input_shape)), 8))
 
-    with pytest.raises(ValueError, match=r"failed on tiles of shape.*encoder='auto'"):
+    message = r"must take \('n', 1, 8, 8\) and \('n', 1, 3, 3\); pass encoder='auto'"
+    with pytest.raises(ValueError, match=message):
         untrained(encoder=factory)
-    with pytest.raises(ValueError, match="256 outputs for images of any size"):
+    with pytest.raises(ValueError, match=r"same number of outputs.* has \[256, "):
         untrained(np.tile(DIGITS, (1, 2, 2)), encoder=nn.Flatten, grid=2)
 
 
