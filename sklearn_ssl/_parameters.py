@@ -90,6 +90,8 @@ validation_loss_curve_ : list of float
     Loss on the held-out rows by epoch; empty without early stopping.
 embedding_std_curve_ : list of float
     Spread of the embedding's directions by epoch: near 0 it has collapsed.
+embedding_rank_curve_ : list of float
+    Effective rank of the centred embedding by epoch: how many directions it fills.
 n_parameters_ : int
     Trained parameters, heads included.
 n_threads_ : int

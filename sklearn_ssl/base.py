@@ -367,6 +367,7 @@ class SSLTransformer(
     def _results(self, training, arrays, n_before=0, *, task=None, weights=None):
         """The fitted attributes of a training, as it stands or ended."""
         from sklearn_ssl.engine.network import FittedNetwork
+        from sklearn_ssl.engine.training import CURVES
 
         network = FittedNetwork(training.recipe, task=task, weights=weights)
         network.measure(arrays, self.modality_.embedding_norm, n_before)
@@ -377,9 +378,7 @@ class SSLTransformer(
             "_n_features_out": len(network.task.shift),
             "_n_rows_remembered": min(n_rows, _MAX_ROWS_REMEMBERED),
             "n_iter_": training.n_epochs,
-            "loss_curve_": list(training.loss_curve),
-            "validation_loss_curve_": list(training.validation_loss_curve),
-            "embedding_std_curve_": list(training.embedding_std_curve),
+            **{f"{name}_": list(getattr(training, name)) for name in CURVES},
             "n_parameters_": sum(p.numel() for p in parameters if p.requires_grad),
             "device_": str(training.device),
             **{f"{name}_": value for name, value in network.task.adapted.items()},

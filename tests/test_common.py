@@ -108,8 +108,8 @@ def test_no_epochs(cls, modality):
     X = make_data(modality)
     estimator = make(cls, modality=modality, max_epochs=0).fit(X)
     assert estimator.n_iter_ == estimator.max_epochs_ == 0
-    assert estimator.loss_curve_ == estimator.embedding_std_curve_ == []
-    assert estimator.validation_loss_curve_ == []
+    assert estimator.loss_curve_ == estimator.validation_loss_curve_ == []
+    assert estimator.embedding_std_curve_ == estimator.embedding_rank_curve_ == []
     Z = estimator.transform(X)
     assert Z.dtype == np.float32
     assert np.isfinite(Z).all()
@@ -137,6 +137,7 @@ def test_curves_have_one_value_an_epoch(cls, modality):
         estimator.loss_curve_,
         estimator.validation_loss_curve_,
         estimator.embedding_std_curve_,
+        estimator.embedding_rank_curve_,
     ):
         assert len(curve) == 3
         assert np.isfinite(curve).all()

@@ -17,10 +17,14 @@ from sklearn_ssl.engine.task import Task
 from sklearn_ssl.exceptions import TrainingDivergedError
 
 _N_HEALTH_ROWS = 256
-_PROGRESS = (
-    "loss_curve validation_loss_curve embedding_std_curve n_epochs n_steps best_loss "
-    "best_weights n_without_improvement last_good"
+# With an underscore they are attributes of a fitted estimator.
+CURVES = (
+    "loss_curve validation_loss_curve embedding_std_curve embedding_rank_curve"
 ).split()
+_PROGRESS = [
+    *CURVES,
+    *"n_epochs n_steps best_loss best_weights n_without_improvement last_good".split(),
+]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -50,8 +54,8 @@ class Training:
 
     Attributes
     ----------
-    loss_curve, validation_loss_curve, embedding_std_curve : list of float
-        One value an epoch.
+    loss_curve, validation_loss_curve, embedding_std_curve, embedding_rank_curve : list
+        Of floats, one an epoch.
     n_epochs, n_steps : int
     """
 
@@ -73,6 +77,7 @@ class Training:
     loss_curve: list = field(default_factory=list, init=False)
     validation_loss_curve: list = field(default_factory=list, init=False)
     embedding_std_curve: list = field(default_factory=list, init=False)
+    embedding_rank_curve: list = field(default_factory=list, init=False)
     n_epochs: int = field(default=0, init=False)
     n_steps: int = field(default=0, init=False)
     best_loss: float = field(default=math.inf, init=False)
@@ -218,11 +223,12 @@ class Training:
         self._losses, self._epoch_losses = [], []
         self.net.fit_loop(batches, epochs=1)
         self._read_losses()
-        std = embedding_std(self.task, health)
+        std, rank = embedding_health(self.task, health)
         if not math.isfinite(std):  # the very last step may have done it
             raise self._divergence("The embedding", std, self.n_steps)
         self.loss_curve.append(sum(self._epoch_losses) / len(self._epoch_losses))
         self.embedding_std_curve.append(std)
+        self.embedding_rank_curve.append(rank)
         self.last_good = self.weights()
         self.n_epochs += 1
 
@@ -304,16 +310,39 @@ def pretext_loss(task, source, batch_size, rows=None):
     return total / len(rows)
 
 
-def embedding_std(task, batch):
-    """Spread of the directions of an embedding: 0 is collapsed, 1 fills the sphere.
+def embedding_health(task, batch):
+    """How far the rows of an embedding are apart, and in how many directions.
 
-    The standard deviation of the L2-normalized encoder output, averaged over columns
-    and multiplied by the square root of their number (Chen and He, 2021, section 4).
+    Parameters
+    ----------
+    task : Task
+    batch : dict of tensors
+
+    Returns
+    -------
+    std : float
+        The standard deviation of the L2-normalized encoder output, averaged over
+        columns and multiplied by the square root of their number (Chen and He, 2021,
+        section 4): 0 is collapsed, 1 fills the sphere.
+    rank : float
+        The effective rank (Garrido et al., 2023) of the centred encoder output: 0 if
+        all rows are equal, at most their number. NaN unless `std` is finite.
     """
     training = task.training
     task.eval()
     with torch.no_grad():
         z = task.method._encode(task, task.inputs.prepare(batch)).float()
     task.train(training)
-    z = torch.nn.functional.normalize(z, dim=1)
-    return float(z.std(dim=0, correction=0).mean() * z.shape[1] ** 0.5)
+    directions = torch.nn.functional.normalize(z, dim=1)
+    std = float(directions.std(dim=0, correction=0).mean() * z.shape[1] ** 0.5)
+    return std, _effective_rank(z.cpu().double()) if math.isfinite(std) else math.nan
+
+
+def _effective_rank(z):
+    centred = z - z.mean(dim=0)
+    # The smaller matrix of products: its eigenvalues take less time than an SVD.
+    products = centred @ centred.T if len(z) < z.shape[1] else centred.T @ centred
+    s = torch.linalg.eigvalsh(products).clamp(min=0).sqrt()
+    if s.max() <= 1e-6 * z.norm():  # rows differ by rounding alone
+        return 0.0
+    return float(torch.special.entr(s / s.sum()).sum().exp())

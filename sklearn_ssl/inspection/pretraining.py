@@ -7,10 +7,11 @@ from sklearn_ssl.inspection._drawing import begin_plot
 
 
 class PretrainingDisplay:
-    """Loss, validation loss and spread of the embedding by epoch.
+    """Loss, validation loss, and spread and rank of the embedding, by epoch.
 
-    A spread that falls towards 0 is a collapse; a validation loss that rises while the
-    loss falls is overfitting; a loss that still falls at the end asks for more epochs.
+    A spread that falls towards 0 is a collapse to a point, a falling rank one to few
+    directions; a validation loss that rises while the loss falls is overfitting; a loss
+    that still falls at the end asks for more epochs.
 
     Parameters
     ----------
@@ -20,6 +21,9 @@ class PretrainingDisplay:
         That of held-out rows.
     embedding_std : array-like of shape (n_epochs,) or None, default=None
         Spread of the embedding's directions.
+    embedding_rank : array-like of shape (n_epochs,) or None, default=None
+        Effective rank of the embedding: drawn as a share of its largest value, which
+        the legend gives.
     name : str or None, default=None
         Title of the plot.
 
@@ -27,8 +31,8 @@ class PretrainingDisplay:
     ----------
     ax_ : matplotlib Axes
         The losses.
-    std_ax_ : matplotlib Axes or None
-        The spread, on the right.
+    health_ax_ : matplotlib Axes or None
+        Spread and rank, on the right.
     figure_ : matplotlib Figure
     lines_ : list of matplotlib Line2D
 
@@ -48,10 +52,19 @@ class PretrainingDisplay:
     >>> plt.show()
     """
 
-    def __init__(self, loss, *, validation_loss=None, embedding_std=None, name=None):
+    def __init__(
+        self,
+        loss,
+        *,
+        validation_loss=None,
+        embedding_std=None,
+        embedding_rank=None,
+        name=None,
+    ):
         self.loss = loss
         self.validation_loss = validation_loss
         self.embedding_std = embedding_std
+        self.embedding_rank = embedding_rank
         self.name = name
 
     @classmethod
@@ -85,6 +98,7 @@ class PretrainingDisplay:
             method.loss_curve_,
             validation_loss=method.validation_loss_curve_ or None,
             embedding_std=method.embedding_std_curve_,
+            embedding_rank=method.embedding_rank_curve_,
             name=type(method).__name__ if name is None else name,
         )
         return display.plot(ax=ax, **line_kw)
@@ -115,17 +129,19 @@ class PretrainingDisplay:
         draw(ax, self.loss, "loss", color="C0")
         if self.validation_loss is not None:
             draw(ax, self.validation_loss, "validation loss", color="C1")
-        self.std_ax_ = None
+        health = {}
         if self.embedding_std is not None:
-            self.std_ax_ = ax.twinx()
-            draw(
-                *(self.std_ax_, self.embedding_std, "spread of the embedding"),
-                color="C2",
-                linestyle="--",
-            )
-            self.std_ax_.set(ylim=(0, 1.02), ylabel="spread of the embedding")
+            health["spread"] = self.embedding_std
+        if self.embedding_rank is not None and len(self.embedding_rank):
+            most = max(self.embedding_rank)
+            health[f"rank / {most:.3g}"] = np.divide(self.embedding_rank, most or 1.0)
+        self.health_ax_ = ax.twinx() if health else None
+        for i, (label, curve) in enumerate(health.items(), 2):
+            draw(self.health_ax_, curve, label, color=f"C{i}", linestyle="--")
+        if health:
+            self.health_ax_.set(ylim=(0, 1.02), ylabel="of the embedding")
         ax.set(xlabel="epoch", ylabel="pretext loss", title=self.name or "")
         ax.xaxis.get_major_locator().set_params(integer=True)
         # On the upper axes, so that no line runs through it.
-        (self.std_ax_ or ax).legend(handles=self.lines_, loc="best")
+        (self.health_ax_ or ax).legend(handles=self.lines_, loc="best")
         return self

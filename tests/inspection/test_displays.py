@@ -86,19 +86,21 @@ def test_pretraining(scarf):
     assert_allclose(curves[0], scarf.loss_curve_)
     assert_allclose(curves[1], scarf.validation_loss_curve_)
     assert_allclose(curves[2], scarf.embedding_std_curve_)
+    most = max(scarf.embedding_rank_curve_)
+    assert_allclose(curves[3], np.divide(scarf.embedding_rank_curve_, most))
     assert_array_equal(display.lines_[0].get_xdata(), [1, 2])
     assert display.ax_.get_title() == "SCARF"
-    names = [text.get_text() for text in display.std_ax_.get_legend().get_texts()]
-    assert names == ["loss", "validation loss", "spread of the embedding"]
+    names = [text.get_text() for text in display.health_ax_.get_legend().get_texts()]
+    assert names == ["loss", "validation loss", "spread", f"rank / {most:.3g}"]
 
 
 def test_pretraining_without_validation(simclr):
     pipeline = make_pipeline(StandardScaler(), simclr)
     display = PretrainingDisplay.from_estimator(pipeline, name="mine", color="k")
-    assert len(display.lines_) == 2
+    assert len(display.lines_) == 3
     assert display.ax_.get_title() == "mine"
     plain = PretrainingDisplay([3.0, 2.0]).plot()
-    assert plain.std_ax_ is None
+    assert plain.health_ax_ is None
     assert len(plain.lines_) == 1
 
 
