@@ -150,22 +150,32 @@ def with_gains(results):
     return results.assign(gain=results.score - results.raw)
 
 
-def table(results):
-    """Mean scores over seeds: methods by data, probe and number of labels."""
-    results = results.assign(probe=results.probe + " " + results.labels.astype(str))
-    wide = results.pivot_table(
-        index="method", columns=["data", "probe"], values="score", sort=False
-    )
-    seconds = results.groupby(["method", "data"]).seconds.mean().unstack()
-    seconds = seconds.reindex(wide.index)
-    seconds.columns = [(data, "seconds") for data in seconds.columns]
-    wide = pd.concat([wide, seconds], axis=1)
-    return {
-        data: wide[[c for c in wide if c[0] == data]]
-        .droplevel(0, axis=1)
-        .dropna(how="all")
-        for data in results.data.unique()
-    }
+def tables(results):
+    """For each data set mean ± standard deviation over seeds, the best method first.
+
+    The order is that of the mean of the linear probes. Methods before training follow
+    those that were trained, the baselines come first.
+    """
+    found = {}
+    for data, part in results.groupby("data", sort=False):
+        part = part.assign(probe=part.probe + " " + part.labels)
+        seeds = part.groupby(["method", "probe"], sort=False).score
+        text = seeds.agg(lambda x: f"{x.mean():.3f} ± {x.std(ddof=0):.3f}").unstack()
+        text = text[part.probe.unique()]
+        text["seconds"] = part.groupby("method").seconds.mean().round().astype(int)
+        rank = part[part.probe != "kNN all"].groupby("method").score.mean()
+        kind = text.index.str.endswith(UNTRAINED) - 2 * text.index.isin(BASELINES)
+        order = pd.DataFrame({"kind": kind, "rank": -rank[text.index]})
+        found[data] = text.loc[order.sort_values(["kind", "rank"]).index]
+    return found
+
+
+def as_markdown(title, frame):
+    """A DataFrame as a table of a Markdown file."""
+    lines = [["method", *frame.columns], ["---"] * (1 + frame.shape[1])]
+    lines += [[name, *map(str, row)] for name, *row in frame.itertuples(name=None)]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {title}\n\n{body}\n"
 
 
 def draw(results, path):
@@ -194,7 +204,7 @@ def draw(results, path):
             ax.plot(before[labels], before.index, "o", color=f"C{i}", fillstyle="none")
         ax.axvline(0, color="black", linewidth=0.8)
         ax.grid(axis="y", alpha=0.3)
-        ax.set(title=f"{data} ({part.metric.iloc[0]})")
+        ax.set(title=f"{data}\n{part.metric.iloc[0]}")
     figure.supxlabel("gain over raw features (circles: encoder untrained)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(
@@ -240,8 +250,13 @@ def main():
     )
     results = pd.read_csv(path, dtype={"labels": str})
     results = with_gains(results[results.max_time == results.data.map(times)])
-    for data, part in table(results).items():
-        print(f"\n{data}\n{part.round(3).to_string()}")
+    text = ["# All methods: mean ± standard deviation over seeds\n"]
+    for data, part in tables(results).items():
+        print(f"\n{data}\n{part.to_string()}")
+        metric = results.metric[results.data == data].iloc[0]
+        title = f"{data}: {metric}, {times[data]:g} s a fit on {options.threads} thread"
+        text.append(as_markdown(title, part))
+    path.with_suffix(".md").write_text("\n".join(text))
     draw(results, path.with_suffix(".png"))
     print(f"\npicture: {path.with_suffix('.png')}")
     if failed:
