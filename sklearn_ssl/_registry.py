@@ -2,6 +2,7 @@
 
 from sklearn_ssl.autoencoding.autoencoder import Autoencoder
 from sklearn_ssl.autoencoding.denoising import DenoisingAutoencoder
+from sklearn_ssl.autoencoding.subtab import SubTab
 from sklearn_ssl.autoencoding.variational import VariationalAutoencoder
 from sklearn_ssl.joint_embedding.barlow_twins import BarlowTwins
 from sklearn_ssl.joint_embedding.byol import BYOL
@@ -41,6 +42,7 @@ METHODS = (
     SCARF,
     SimCLR,
     SimSiam,
+    SubTab,
     SwAV,
     VICReg,
     VariationalAutoencoder,
@@ -61,6 +63,6 @@ def all_methods():
     ['Autoencoder', 'BYOL', 'BarlowTwins', 'BinPrediction', 'DINO', 'Data2Vec',
      'DeepCluster', 'DenoisingAutoencoder', 'Jigsaw', 'LeJEPA', 'MaskedAutoencoder',
      'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction', 'SCARF', 'SimCLR',
-     'SimSiam', 'SwAV', 'VICReg', 'VariationalAutoencoder']
+     'SimSiam', 'SubTab', 'SwAV', 'VICReg', 'VariationalAutoencoder']
     """
     return {method.__name__: method for method in METHODS}

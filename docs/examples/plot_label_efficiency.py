@@ -2,8 +2,8 @@
 How many labels does pretraining save?
 ======================================
 
-``label_efficiency_curve`` scores estimators by the number of labels that they may see. In
-each fold every method pretrains once, on all training rows; scikit-learn's
+``label_efficiency_curve`` scores estimators by the number of labels that they may see.
+In each fold every method pretrains once, on all training rows; scikit-learn's
 semi-supervised classifiers may follow it as well as any other.
 """
 

@@ -2,8 +2,9 @@
 Features are poor: where to look first
 ======================================
 
-Four pictures of one pretraining, in the order in which to look at them: what the views do
-to an image, how the training went, the map of the embedding, and what it takes for alike.
+Four pictures of one pretraining, in the order in which to look at them: what the views
+do to an image, how the training went, the map of the embedding, and what it takes for
+alike.
 """
 
 # %%

@@ -3,8 +3,8 @@ Three ways to use few labels
 ============================
 
 A table of which one row in ten has a label: pretrain on all rows, then classify. The
-three ways differ in who calls the pretraining. Each is compared with the same classifier
-on the labelled rows' columns.
+three ways differ in who calls the pretraining. Each is compared with the same
+classifier on the labelled rows' columns.
 """
 
 # %%

@@ -26,6 +26,7 @@ _HOME = {
     "bin_classification": "binning",
     "bin_regression": "binning",
     "gaussian_kl": "variational",
+    "subset_agreement": "subsets",
 }
 
 __all__ = list(_HOME)
