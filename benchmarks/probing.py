@@ -1,8 +1,13 @@
 """Labelled rows for a probe, and how it is scored."""
 
 import numpy as np
-from datasets import IMAGES
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+from datasets import IMAGES, REGRESSION
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    r2_score,
+    roc_auc_score,
+)
 
 
 def draw_labels(y, n_per_class, seed):
@@ -14,6 +19,8 @@ def draw_labels(y, n_per_class, seed):
 
 def metric_of(name, y):
     """The score of a data set: its name and ``score(classifier, Z, y)``."""
+    if name in REGRESSION:
+        return "R2", lambda c, Z, y: r2_score(y, c.predict(Z))
     if name in IMAGES:
         return "accuracy", lambda c, Z, y: accuracy_score(y, c.predict(Z))
     if len(np.unique(y)) == 2:

@@ -11,8 +11,7 @@ from torch import nn
 
 from sklearn_ssl import SCARF
 from sklearn_ssl.base import SSLTransformer
-from sklearn_ssl.engine.training import Training, embedding_health
-from sklearn_ssl.metrics import effective_rank
+from sklearn_ssl.engine.training import Training
 from tests.engine.helpers import IRIS, WINE, distance, every_method, quick, weights_of
 
 # Fitting again ------------------------------------------------------------------------
@@ -111,42 +110,6 @@ def test_loss_of_an_epoch_is_the_mean_over_its_steps(monkeypatch):
     monkeypatch.setattr(Training, "after_step", spy)
     ssl = quick(SCARF).fit(WINE)
     assert_allclose(ssl.loss_curve_, np.reshape(losses, (3, 3)).mean(axis=1))
-
-
-def health(z):
-    """What `embedding_health` says of a method whose embedding is z."""
-
-    class Method:
-        def _encode(self, task, batch):
-            return batch
-
-    class Inputs:
-        def prepare(self, batch):
-            return batch
-
-    class Task(nn.Module):
-        method, inputs = Method(), Inputs()
-
-    task = Task().train()
-    found = embedding_health(task, torch.as_tensor(z).float())
-    assert task.training
-    return found
-
-
-@pytest.mark.parametrize(("low", "high", "centre"), [(0.9, 1.01, 0), (0, 0.01, 100)])
-def test_embedding_std(low, high, centre):
-    z = np.random.default_rng(0).normal(centre, size=(256, 32))
-    assert low < health(z)[0] < high
-
-
-@pytest.mark.parametrize("shape", [(60, 20), (20, 60)])
-def test_embedding_rank(shape):
-    z = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1) + 3
-    expected = effective_rank(z - z.mean(axis=0))
-    assert health(z)[1] == pytest.approx(expected, rel=1e-3)
-    assert health(np.outer(np.arange(5), np.ones(3)))[1] == pytest.approx(1, abs=1e-4)
-    assert health(np.full((5, 3), 0.1))[1] == 0
-    assert np.isnan(health(np.full((5, 3), np.nan))).all()
 
 
 # A method of one's own ----------------------------------------------------------------
