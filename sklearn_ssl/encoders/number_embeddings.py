@@ -37,9 +37,8 @@ class NumberEmbedding(nn.Module):
         self.encoding = encoding
         p = self.n_numbers = encoding.n_columns
         self.linear = ColumnLinear(p, encoding.n_outputs, dim)
-        nn.init.uniform_(
-            self.linear.bias, -(encoding.n_outputs**-0.5), encoding.n_outputs**-0.5
-        )
+        bound = encoding.n_outputs**-0.5
+        nn.init.uniform_(self.linear.bias, -bound, bound)
         shift = p * (dim - 1)
         others = [[i + shift for i in column if i >= p] for column in columns]
         numbers = [[*range(j * dim, j * dim + dim)] for j in range(p)]
@@ -47,15 +46,15 @@ class NumberEmbedding(nn.Module):
         self.columns += others[p:]
         self.n_outputs = sum(map(len, self.columns))
         # Columns without a missing indicator read input 0, and ignore it.
-        indicators = torch.tensor([(*column[1:], 0)[0] for column in columns[:p]])
-        self.register_buffer("indicators", indicators, persistent=False)
         has_indicator = torch.tensor([len(column) > 1 for column in columns[:p]])
+        indicators = [column[1] if len(column) > 1 else 0 for column in columns[:p]]
+        self.register_buffer("indicators", torch.tensor(indicators), persistent=False)
         self.register_buffer("has_indicator", has_indicator, persistent=False)
 
     def forward(self, x):
         """Map an encoder's inputs (n, n_inputs) to (n, n_outputs)."""
         numbers, others = x.tensor_split([self.n_numbers], dim=1)
-        # What is missing is given: no gradient.
+        # What is missing is given; an index passes gradients slowly.
         missing = x.detach()[:, self.indicators] * self.has_indicator
         embedded = self.linear(self.encoding(numbers)).relu()
         embedded = embedded * (1 - missing)[..., None]

@@ -46,8 +46,8 @@ def bin_edges(values, mean, scale, quantiles=None):
     Returns
     -------
     edges : list of float
-        Ascending, the smallest and largest values first and last. Where values tie
-        there are fewer: one for a constant column, none for an empty one.
+        Quantiles of the values, or of 20 000 of them, ascending. Where values tie there
+        are fewer: one for a constant column, none for an empty one.
     """
     if values.size == 0:
         return []
@@ -57,5 +57,5 @@ def bin_edges(values, mean, scale, quantiles=None):
         edges = np.clip((edges - mean) / scale, -10, 10)
     else:
         edges = to_normal(edges, quantiles)
-    # Narrower bins would tell apart what rounding to float32 made.
+    # Between nearer bounds float32 has room for a few numbers only.
     return np.unique(edges.round(4)).tolist()
