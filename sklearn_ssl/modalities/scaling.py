@@ -5,7 +5,7 @@ from scipy.special import ndtri
 
 _N_BINS = 48
 # More would hardly move the bins.
-_MAX_ROWS_TO_BIN = 20_000
+_MAX_ROWS_TO_BIN = 10_000
 
 
 def describe(values, numeric):
@@ -46,13 +46,15 @@ def bin_edges(values, mean, scale, quantiles=None):
     Returns
     -------
     edges : list of float
-        Quantiles of the values, or of 20 000 of them, ascending. Where values tie there
+        Quantiles of the values, or of 10 000 of them, ascending. Where values tie there
         are fewer: one for a constant column, none for an empty one.
     """
     if values.size == 0:
         return []
-    some = values[:: -(-values.size // _MAX_ROWS_TO_BIN)]
-    edges = np.quantile(some, np.linspace(0, 1, _N_BINS + 1))
+    some = np.sort(values[:: -(-values.size // _MAX_ROWS_TO_BIN)])
+    # What np.quantile does in several times the time.
+    places = np.linspace(0, some.size - 1, _N_BINS + 1)
+    edges = np.interp(places, np.arange(some.size), some)
     if quantiles is None:
         edges = np.clip((edges - mean) / scale, -10, 10)
     else:

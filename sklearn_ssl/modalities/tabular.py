@@ -60,7 +60,7 @@ class Tabular(BaseEstimator):
         Training quantiles of the columns scaled by them.
     bin_edges_ : list of list of float
         Bounds, once scaled, of 48 bins of each number column that hold about equally
-        many of (at most 20 000 of) its training values; fewer where values tie.
+        many of (at most 10 000 of) its training values; fewer where values tie.
     categories_ : list of list of str
         Levels of each category column, by decreasing frequency, ties by name.
     cardinalities_ : list of int
