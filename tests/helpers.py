@@ -12,14 +12,35 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_digits
 
-from sklearn_ssl import TrainingDivergedError, all_methods
+from sklearn_ssl import SCARF, Data2Vec, TrainingDivergedError, all_methods
+from sklearn_ssl.encoders import MLP, FTTransformer
 from sklearn_ssl.modalities import Image, Tabular
+
+
+class PeriodicSCARF(SCARF):
+    __doc__ = SCARF.__doc__
+
+    def _default_encoder(self, modality):
+        return MLP(numbers="periodic")
+
+
+class PiecewiseData2Vec(Data2Vec):
+    __doc__ = Data2Vec.__doc__
+    modalities = ("table",)
+
+    def _default_encoder(self, modality):
+        return FTTransformer(numbers="piecewise")
+
+
+# Configurations that must do all that methods must.
+_CONFIGURED = PeriodicSCARF, PiecewiseData2Vec
+ALL = all_methods() | {cls.__name__: cls for cls in _CONFIGURED}
 
 
 def _methods(modality=None):
     return [
         pytest.param(cls, id=name)
-        for name, cls in all_methods().items()
+        for name, cls in ALL.items()
         if modality is None or modality in cls.modalities
     ]
 
@@ -29,7 +50,7 @@ TABLES = _methods("table")
 IMAGES = _methods("image")
 CASES = [
     pytest.param(cls, modality, id=f"{name}-{modality}")
-    for name, cls in all_methods().items()
+    for name, cls in ALL.items()
     for modality in cls.modalities
 ]
 

@@ -11,13 +11,13 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_ssl import all_methods
-from tests.helpers import CASES, METHODS, fitted, make, make_data
+from tests.helpers import ALL, CASES, METHODS, fitted, make, make_data
 
 # What scikit-learn asks ---------------------------------------------------------------
 
 
 def _sklearn_checks():
-    for name, cls in all_methods().items():
+    for name, cls in ALL.items():
         for estimator, check in estimator_checks_generator(make(cls)):
             function = check
             while hasattr(function, "func"):

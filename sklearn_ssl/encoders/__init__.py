@@ -28,6 +28,21 @@ class MLP(BaseEstimator):
         Width of each layer; the last is the width of the embedding.
     dropout : float, default=0.0
         Share of the units of each layer that are zeroed while training.
+    numbers : {"linear", "periodic", "piecewise"}, default="linear"
+        How the numbers of a table enter: "linear" as they are, else embedded [1]_.
+        "periodic" takes sines and cosines of 48 trained frequencies, "piecewise" how
+        far a number has come through each of 48 bins between quantiles of the training
+        rows; of these, a linear map of the column's own and ReLU make 24 values, all 0
+        where the number is missing.
+    frequency_init_scale : float, default=0.01
+        Standard deviation of the frequencies of "periodic" before training, for
+        numbers that are scaled. Below 0.2 was best for half of the authors' data sets;
+        too small does less harm than too large.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features
+       in Tabular Deep Learning", NeurIPS 2022. https://arxiv.org/abs/2203.05556
 
     Examples
     --------
@@ -41,14 +56,22 @@ class MLP(BaseEstimator):
 
     hidden: tuple = (256, 256, 256, 256)
     dropout: float = 0.0
+    numbers: str = "linear"
+    frequency_init_scale: float = 0.01
 
-    def build(self, input_shape):
-        """Build the network for inputs of shape (n, *input_shape)."""
+    def build(self, input_shape, columns=None, bin_edges=None):
+        """Build the network for inputs of shape (n, *input_shape).
+
+        Of a table, `columns` lists the inputs of each column and `bin_edges` the bounds
+        of the bins of the number columns, which come first; None means numbers alone.
+        """
         from sklearn_ssl.encoders.mlp import MLPNetwork
 
         _check_widths("hidden", self.hidden)
         _check_dropout(self.dropout)
-        return MLPNetwork(_flat(input_shape, self), self.hidden, self.dropout)
+        n_inputs = _flat(input_shape, self)
+        embedding = _number_embedding(self, n_inputs, columns, bin_edges)
+        return MLPNetwork(n_inputs, self.hidden, self.dropout, embedding)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -172,6 +195,11 @@ class FTTransformer(BaseEstimator):
         Attentions side by side in each block; divides `dim`.
     dropout : float, default=0.0
         Share of the hidden units of each block that are zeroed while training.
+    numbers : {"linear", "periodic", "piecewise"}, default="linear"
+        How the numbers of a table enter, as in :class:`MLP`. What "periodic" and
+        "piecewise" make of a number is then mapped to the width of a token.
+    frequency_init_scale : float, default=0.01
+        Standard deviation of the frequencies of "periodic" before training.
     """
 
     learning_rate: ClassVar[float] = 1e-3
@@ -180,20 +208,24 @@ class FTTransformer(BaseEstimator):
     depth: int = 3
     heads: int = 8
     dropout: float = 0.0
+    numbers: str = "linear"
+    frequency_init_scale: float = 0.01
 
-    def build(self, input_shape, columns=None):
+    def build(self, input_shape, columns=None, bin_edges=None):
         """Build the network for inputs of shape (n, *input_shape).
 
-        `columns` lists the inputs of each column; None means one each.
+        Of a table, `columns` lists the inputs of each column and `bin_edges` the bounds
+        of the bins of the number columns, which come first; None means numbers alone.
         """
         from sklearn_ssl.encoders.ft_transformer import FTTransformerNetwork
 
         _check_transformer(self)
         _check_dropout(self.dropout)
-        if columns is None:
-            columns = [[i] for i in range(_flat(input_shape, self))]
+        n_inputs = _flat(input_shape, self)
+        embedding = _number_embedding(self, n_inputs, columns, bin_edges)
+        columns = _columns(n_inputs, columns)
         return FTTransformerNetwork(
-            columns, self.dim, self.depth, self.heads, self.dropout
+            columns, self.dim, self.depth, self.heads, self.dropout, embedding
         )
 
 
@@ -264,10 +296,39 @@ REFUSALS = RuntimeError, ValueError, TypeError, IndexError, AssertionError
 
 
 def build_network(encoder, inputs, shape):
-    """The network of a component for a shape; it may ask for the inputs' columns."""
-    columns = getattr(inputs, "columns_of_output", None)
-    asks = "columns" in inspect.signature(encoder.build).parameters
-    return encoder.build(shape, **({"columns": columns} if asks else {}))
+    """The network of a component for a shape; it may ask what the inputs are."""
+    asked = inspect.signature(encoder.build).parameters
+    known = {"columns": "columns_of_output", "bin_edges": "bin_edges"}
+    told = {name: getattr(inputs, known[name], None) for name in known if name in asked}
+    return encoder.build(shape, **told)
+
+
+def _number_embedding(encoder, n_inputs, columns, bin_edges):
+    """The module that embeds the numbers among the inputs; None if they stay."""
+    options = ("linear", "periodic", "piecewise")
+    check_option("encoder: numbers", encoder.numbers, options)
+    scale = encoder.frequency_init_scale
+    check_number("encoder: frequency_init_scale", scale, Real, 0, strict=True)
+    n_numbers = n_inputs if bin_edges is None else len(bin_edges)
+    if encoder.numbers == "linear" or not n_numbers:
+        return None
+    from sklearn_ssl.encoders import number_embeddings
+
+    if encoder.numbers == "periodic":
+        encoding = number_embeddings.Periodic(n_numbers, scale)
+    elif bin_edges is not None:
+        encoding = number_embeddings.PiecewiseLinear(bin_edges)
+    else:
+        raise ValueError(
+            "encoder: numbers='piecewise' needs the quantiles of columns, which only a "
+            "table has. Pass numbers='linear' or numbers='periodic'."
+        )
+    columns = _columns(n_inputs, columns)
+    return number_embeddings.NumberEmbedding(encoding, columns)
+
+
+def _columns(n_inputs, columns):
+    return [[i] for i in range(n_inputs)] if columns is None else columns
 
 
 def _check_transformer(encoder, multiple_of=1):

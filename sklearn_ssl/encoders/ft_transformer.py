@@ -39,12 +39,16 @@ class FTTransformerNetwork(TokenEncoder):
         The inputs that belong to each column.
     dim, depth, heads : int
     dropout : float
+    embedding : NumberEmbedding or None
+        Embeds the numbers among the inputs first.
     """
 
-    def __init__(self, columns, dim, depth, heads, dropout=0.0):
+    def __init__(self, columns, dim, depth, heads, dropout=0.0, embedding=None):
+        columns = columns if embedding is None else embedding.columns
         bound = dim**-0.5
         positions = nn.Parameter(torch.empty(len(columns), dim))
         super().__init__(Transformer(dim, depth, heads, dropout), positions)
+        self.embedding = embedding
         n_values = max(map(len, columns))
         self.projection = ColumnLinear(len(columns), n_values, dim, bias=False)
         nn.init.uniform_(positions, -bound, bound)
@@ -57,6 +61,8 @@ class FTTransformerNetwork(TokenEncoder):
 
     def parts(self, x):
         """The inputs (n, n_inputs) of each column, filled up with zeros."""
+        if self.embedding is not None:
+            x = self.embedding(x)
         return x[:, self.filled] * self.used
 
     def project(self, parts):

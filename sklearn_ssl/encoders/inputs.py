@@ -1,9 +1,12 @@
 """Input layers: from a batch (dict of tensors) to the tensor that an encoder sees."""
 
+from itertools import accumulate, pairwise
+
 import torch
 from torch import nn
 
 from sklearn_ssl import objectives
+from sklearn_ssl._parameters import unless_auto
 
 
 class TabularInput(nn.Module):
@@ -17,8 +20,10 @@ class TabularInput(nn.Module):
     cardinalities : list of int
         Codes of each category column. Codes 0 (missing) and 1 (unseen) may never occur
         in training; they start, and then stay, at the zero vector.
-    embedding_dim : int
-        Width of a category's embedding.
+    embedding_dim : int or "auto"
+        Width of a category's embedding; "auto" follows the number of levels.
+    bin_edges : list of lists of float or None
+        For encoders that bin numbers: the bounds of the bins of each number column.
 
     Attributes
     ----------
@@ -30,28 +35,42 @@ class TabularInput(nn.Module):
     # Columns tell less of one another than patches of an image do: hide fewer.
     mask_ratio = 0.5
 
-    def __init__(self, n_numbers, missing_columns, cardinalities, embedding_dim=8):
+    def __init__(
+        self,
+        n_numbers,
+        missing_columns,
+        cardinalities,
+        embedding_dim=8,
+        bin_edges=None,
+    ):
         super().__init__()
         self.n_numbers = n_numbers
+        self.bin_edges = [[]] * n_numbers if bin_edges is None else bin_edges
         self.missing_columns = [int(i) for i in missing_columns]
         self.n_missing = n_missing = len(self.missing_columns)
         self.cardinalities = tuple(cardinalities)
-        n_categories = len(self.cardinalities)
-        width = n_numbers + n_missing + n_categories * embedding_dim
-        self.output_shape = (width,)
+        sizes = self.cardinalities
+        widths = [unless_auto(embedding_dim, _width_by_levels(n - 2)) for n in sizes]
+        bounds = [*accumulate(widths, initial=n_numbers + n_missing)]
+        self.output_shape = (bounds[-1],)
         self.columns_of_output = [[j] for j in range(n_numbers)]
         for k, j in enumerate(self.missing_columns):
             self.columns_of_output[j].append(n_numbers + k)
-        for start in range(n_numbers + n_missing, width, embedding_dim):
-            self.columns_of_output.append([*range(start, start + embedding_dim)])
-        if n_categories:
-            starts = torch.tensor((0, *self.cardinalities)).cumsum(0)
+        self.columns_of_output += [[*range(*ends)] for ends in pairwise(bounds)]
+        if sizes:
+            starts = torch.tensor((0, *sizes)).cumsum(0)
             self.register_buffer("starts", starts[:-1], persistent=False)
-            self.embedding = nn.Embedding(int(starts[-1]), embedding_dim)
+            self.embedding = nn.Embedding(int(starts[-1]), max(widths))
+            # A column of categories enters with the norm of a column of numbers.
+            norms = torch.tensor([width**-0.5 for width in widths])
+            norms = norms.repeat_interleave(torch.tensor(sizes))
             with torch.no_grad():
-                # A column of categories enters with the norm of a column of numbers.
-                self.embedding.weight.mul_(embedding_dim**-0.5)
+                self.embedding.weight.mul_(norms[:, None])
                 self.embedding.weight[torch.cat([starts[:-1], starts[:-1] + 1])] = 0
+            # All embeddings are as wide as the widest; these places of them are used.
+            places = torch.arange(max(widths)) < torch.tensor(widths)[:, None]
+            used = None if places.all() else places.flatten().nonzero()[:, 0]
+            self.register_buffer("used", used, persistent=False)
 
     def prepare(self, batch):
         """Return the batch: tables need nothing before their views."""
@@ -74,7 +93,10 @@ class TabularInput(nn.Module):
         """Map a batch to shape (n, width)."""
         parts = [batch[name] for name in ("numbers", "missing") if name in batch]
         if "categories" in batch:
-            parts.append(self.embedding(batch["categories"] + self.starts).flatten(1))
+            embedded = self.embedding(batch["categories"] + self.starts).flatten(1)
+            if self.used is not None:
+                embedded = embedded.index_select(1, self.used)
+            parts.append(embedded)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def columns(self, batch):
@@ -136,6 +158,11 @@ class TabularInput(nn.Module):
         return objectives.masked_cells(
             output, batch, hidden, self.missing_columns, self.cardinalities
         )
+
+
+def _width_by_levels(n_levels):
+    """The rule of thumb of fastai's tabular models, found by trial and error."""
+    return min(600, round(1.6 * n_levels**0.56))
 
 
 class ImageInput(nn.Module):

@@ -15,11 +15,14 @@ class MLPNetwork(nn.Module):
     hidden : tuple of int
         Width of each layer.
     dropout : float
+    embedding : NumberEmbedding or None
+        Embeds the numbers among the inputs first.
     """
 
-    def __init__(self, n_inputs, hidden, dropout=0.0):
+    def __init__(self, n_inputs, hidden, dropout=0.0, embedding=None):
         super().__init__()
-        widths = [n_inputs, *hidden]
+        self.embedding = embedding
+        widths = [n_inputs if embedding is None else embedding.n_outputs, *hidden]
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))
             for a, b in pairwise(widths)
@@ -27,12 +30,16 @@ class MLPNetwork(nn.Module):
 
     def forward(self, x):
         """Map (n, n_inputs) to the last layer's output, (n, hidden[-1])."""
+        if self.embedding is not None:
+            x = self.embedding(x)
         for layer in self.layers:
             x = layer(x)
         return x
 
     def all_layers(self, x):
         """Map (n, n_inputs) to all layers' outputs side by side, (n, sum(hidden))."""
+        if self.embedding is not None:
+            x = self.embedding(x)
         outputs = []
         for layer in self.layers:
             x = layer(x)

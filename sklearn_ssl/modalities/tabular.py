@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._parameters import check_number, check_option
+from sklearn_ssl.modalities.scaling import bin_edges, describe, to_normal
 
 _NUMBERS = (Real, Decimal, np.bool_)
 _MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
@@ -39,6 +39,10 @@ class Tabular(BaseEstimator):
     max_categories : int, default=100
         Number of levels that a category column keeps, the most frequent ones. The
         others share the code of unseen levels.
+    embedding_dim : "auto" or int, default=8
+        Width of a category's embedding, with which it enters the encoder. "auto" is
+        1.6 times the column's number of levels to the power of 0.56, rounded and at
+        most 600, as in fastai: 2 for two levels, 6 for ten, 21 for a hundred.
 
     Attributes
     ----------
@@ -54,6 +58,9 @@ class Tabular(BaseEstimator):
         Scaling of each number column; "empty" had no value in `fit`.
     quantiles_ : ndarray of shape (n_quantile_columns, n_quantiles)
         Training quantiles of the columns scaled by them.
+    bin_edges_ : list of list of float
+        Bounds, once scaled, of 48 bins of each number column that hold about equally
+        many of (at most 10 000 of) its training values; fewer where values tie.
     categories_ : list of list of str
         Levels of each category column, by decreasing frequency, ties by name.
     cardinalities_ : list of int
@@ -65,6 +72,8 @@ class Tabular(BaseEstimator):
     `"1"` are one level, `"1.0"` is another. Quantile scaling is that of
     :class:`~sklearn.preprocessing.QuantileTransformer`, but values tied at the smallest
     or largest are put in the middle of their ranks, as other ties are, and not at ±5.2.
+    Levels beyond `max_categories` train the embedding that unseen levels will have;
+    where there are none it is zero, as is that of missing cells.
 
     Examples
     --------
@@ -82,6 +91,7 @@ class Tabular(BaseEstimator):
 
     numeric: str = "auto"
     max_categories: int = 100
+    embedding_dim: int | str = 8
 
     def fit(self, X):
         """Learn the kinds, scales and levels of the columns.
@@ -104,12 +114,15 @@ class Tabular(BaseEstimator):
         options = ("auto", "standard", "quantile")
         check_option("modality: numeric", self.numeric, options)
         check_number("modality: max_categories", self.max_categories, Integral, 1)
+        dim = self.embedding_dim
+        check_number("modality: embedding_dim", dim, Integral, 1, words=("auto",))
         table = as_table(X)
         n_samples, n_features = table.shape
         names = list(getattr(table, "columns", ()))
         names = names if names and isinstance(names[0], str) else None
         number_columns, missing_columns, category_columns = [], [], []
         means, scales, scalings, quantiles, categories = [], [], [], [], []
+        edges = []
         for j, label in enumerate(_labels(names, n_features)):
             values, is_category = _read_column(table, j, label)
             levels = _levels(values, self.max_categories) if is_category else []
@@ -124,18 +137,21 @@ class Tabular(BaseEstimator):
                 missing_columns.append(len(number_columns))
                 values = values[~missing[:, 0]]
             number_columns.append(j)
-            mean, scale, scaling = _describe(values, self.numeric)
+            mean, scale, scaling = describe(values, self.numeric)
             means.append(mean)
             scales.append(scale)
             scalings.append(scaling)
             if scaling == "quantile":
                 ranks = np.linspace(0, 1, min(1000, n_samples))
                 quantiles.append(np.maximum.accumulate(np.quantile(values, ranks)))
+            by_quantiles = quantiles[-1] if scaling == "quantile" else None
+            edges.append(bin_edges(values, mean, scale, by_quantiles))
         # Set last, so that a failed refit leaves the old state whole.
         self.n_features_, self.feature_names_ = n_features, names
         self.number_columns_, self.missing_columns_ = number_columns, missing_columns
         self.mean_, self.scale_ = np.array(means), np.array(scales)
         self.scaling_, self.quantiles_ = scalings, np.array(quantiles)
+        self.bin_edges_ = edges
         self.category_columns_, self.categories_ = category_columns, categories
         self.cardinalities_ = [len(levels) + 2 for levels in categories]
         return self
@@ -183,7 +199,11 @@ class Tabular(BaseEstimator):
         from sklearn_ssl.encoders.inputs import TabularInput
 
         return TabularInput(
-            len(self.number_columns_), self.missing_columns_, self.cardinalities_
+            len(self.number_columns_),
+            self.missing_columns_,
+            self.cardinalities_,
+            self.embedding_dim,
+            self.bin_edges_,
         )
 
     def default_encoder(self):
@@ -242,7 +262,7 @@ class Tabular(BaseEstimator):
         quantiles = iter(self.quantiles_)
         for k, scaling in enumerate(self.scaling_):
             if scaling == "quantile":
-                numbers[:, k] = _to_normal(values[:, k].astype(float), next(quantiles))
+                numbers[:, k] = to_normal(values[:, k].astype(float), next(quantiles))
             elif scaling == "empty":
                 numbers[:, k] = 0
         return numbers, missing
@@ -334,30 +354,6 @@ def _find_missing(block, first_row, labels):
             "Replace it by a finite number, or by NaN to mark it as missing."
         )
     return missing
-
-
-def _describe(values, numeric):
-    """Mean, scale and scaling of the values of a column that are not missing."""
-    if values.size == 0:
-        return 0.0, 1.0, "empty"
-    mean, scale = values.mean(), values.std()
-    # Rounding gives a constant column a tiny deviation from its own mean.
-    if values.min() == values.max() or scale < np.finfo(np.float32).tiny:
-        mean, scale = values[0], 1.0
-    if numeric == "auto":
-        z = (values - mean) / scale
-        is_far = abs(np.mean(z**3)) > 1 or np.mean(z**4) > 8  # a normal's: 0 and 3
-        numeric = "quantile" if is_far and len(np.unique(values)) > 20 else "standard"
-    return mean, scale, numeric
-
-
-def _to_normal(values, quantiles):
-    """Normal scores of values by their quantiles; 0 where missing."""
-    ranks = np.linspace(0, 1, len(quantiles))
-    # A tie spans several ranks: its last from the left, its first from the right.
-    last = np.interp(values, quantiles, ranks)
-    first = -np.interp(-values, -quantiles[::-1], -ranks[::-1])
-    return np.nan_to_num(ndtri(np.clip((first + last) / 2, 1e-7, 1 - 1e-7)))
 
 
 def _level(cell):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits, load_wine
 
 from sklearn_ssl import SCARF, SimCLR
-from sklearn_ssl.encoders import MLP, ConvNet, ResNet
+from sklearn_ssl.encoders import MLP, ConvNet, FTTransformer, ResNet
 from sklearn_ssl.modalities import Image, Tabular
 from sklearn_ssl.views import Corruption, ImageViews
 from tests.helpers import make, spoil_loss
@@ -85,6 +85,17 @@ def test_dropout(dropout, assert_refused):
     assert_refused(estimator, rows(), "encoder: dropout")
 
 
+@pytest.mark.parametrize("component", [MLP, FTTransformer])
+@pytest.mark.parametrize(
+    "name, value",
+    [("numbers", value) for value in ("plr", None, 3)]
+    + [("frequency_init_scale", value) for value in (*NUMBERS, 0, np.inf)],
+)
+def test_number_embeddings(component, name, value, assert_refused):
+    estimator = make(SCARF, encoder=component(**{name: value}))
+    assert_refused(estimator, rows(), f"encoder: {name}")
+
+
 @pytest.mark.parametrize("channels", WIDTHS)
 def test_channels_of_a_convnet(channels, assert_refused):
     estimator = make(SimCLR, modality="image", encoder=ConvNet(channels=channels))
@@ -106,7 +117,8 @@ def test_resnet(name, value, assert_refused):
 @pytest.mark.parametrize(
     "name, value",
     [("numeric", "robust"), ("numeric", None)]
-    + [("max_categories", value) for value in (0, 2.5, True, None, "many")],
+    + [("max_categories", value) for value in (0, 2.5, True, None, "many")]
+    + [("embedding_dim", value) for value in (0, 2.5, True, None, "many")],
 )
 def test_tabular(name, value, assert_refused):
     estimator = make(SCARF, modality=Tabular(**{name: value}))

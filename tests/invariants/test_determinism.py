@@ -7,8 +7,8 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from sklearn_ssl import all_methods
 from tests.helpers import (
+    ALL,
     CASES,
     METHODS,
     assert_same_fit,
@@ -50,10 +50,7 @@ def embed(cls, X, seed=0):
 
 
 def test_same_bits_in_another_process(tmp_path):
-    tasks = [
-        (make(cls, early_stopping=True), make_array(cls))
-        for cls in all_methods().values()
-    ]
+    tasks = [(make(cls, early_stopping=True), make_array(cls)) for cls in ALL.values()]
     joblib.dump(tasks, tmp_path / "tasks")
     code = f"""
 import joblib
@@ -82,7 +79,7 @@ def test_parallel_fits_equal_serial_ones(cls, torch_threads):
 def test_loky_fits_equal_serial_ones():
     jobs = [
         (make(cls, random_state=seed, early_stopping=True), make_array(cls))
-        for cls in all_methods().values()
+        for cls in ALL.values()
         for seed in range(2)
     ]
     parallel = joblib.Parallel(n_jobs=2, backend="loky")(
