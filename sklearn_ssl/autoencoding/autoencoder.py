@@ -67,8 +67,8 @@ class Autoencoder(SSLTransformer):
         scores : ndarray of shape (n,), float32
             Minus the mean error of a row's columns or pixels, at most 0: the squared
             error of numbers and pixels, in the scale in which the network sees them,
-            and the cross-entropy of categories. A number that is missing has no error;
-            that it is missing is a column of its own, if any was in training.
+            and the cross-entropy of categories. A missing number has no error, but its
+            being missing has, if the column had gaps in training.
         """
         check_is_fitted(self)
 

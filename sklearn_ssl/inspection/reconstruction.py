@@ -8,7 +8,7 @@ from sklearn_ssl.inspection._rows import column_names
 from sklearn_ssl.metrics import reconstruction_r2
 
 _LOWEST = -1.0  # where a bar ends, whatever its value
-_ROOM = 0.18  # for a value beside a bar
+_ROOM = 0.13  # for a value beside a bar, as a share of the axis
 
 
 class ReconstructionDisplay:
@@ -115,9 +115,10 @@ class ReconstructionDisplay:
         values = ["constant" if np.isnan(x) else f"{x:.2f}" for x in r2[shown]]
         ax.bar_label(self.bars_, values, padding=3, fontsize="small")
         ax.axvline(0, color="black", linewidth=0.8)
-        lowest = lengths.min()
+        lowest = min(lengths.min(), 0)
+        room = _ROOM * (1 - lowest)
         ax.set(
-            xlim=(lowest - _ROOM if lowest < 0 else 0, 1 + _ROOM),
+            xlim=(lowest - room if lowest < 0 else 0, 1 + room),
             xlabel="R² of numbers, D² of categories",
         )
         return self

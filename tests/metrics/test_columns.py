@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ssl import SCARF, Autoencoder, SSLClassifier
 from sklearn_ssl.metrics import column_importance, reconstruction_r2
+from sklearn_ssl.modalities import Tabular
 from tests.helpers import TABLES, fitted, make, make_data
 
 WINE = load_wine().data
@@ -120,11 +121,11 @@ def test_training_restores_columns_that_agree_and_not_noise():
 
 
 def test_r2_needs_an_autoencoder_for_tables():
-    with pytest.raises(TypeError, match="needs an autoencoder.* got SCARF"):
+    with pytest.raises(TypeError, match=r"needs an autoencoder.* got SCARF"):
         reconstruction_r2(fitted(SCARF, "table"), make_data("table"))
-    with pytest.raises(TypeError, match="needs an autoencoder.* got PCA"):
+    with pytest.raises(TypeError, match=r"needs an autoencoder.* got PCA"):
         reconstruction_r2(PCA(2).fit(WINE), WINE)
-    with pytest.raises(TypeError, match="columns of a table.* reads 'image'"):
+    with pytest.raises(TypeError, match=r"columns of a table.* reads 'image'"):
         reconstruction_r2(fitted(Autoencoder, "image"), make_data("image"))
 
 
@@ -136,7 +137,8 @@ def linear(weight, X, **params):
     encoder = torch.nn.Linear(X.shape[1], len(weight), bias=False)
     with torch.no_grad():
         encoder.weight.copy_(torch.tensor(weight))
-    return make(Autoencoder, encoder=encoder, max_epochs=0, **params).fit(X)
+    params |= {"encoder": encoder, "modality": Tabular(numeric="standard")}
+    return make(Autoencoder, max_epochs=0, **params).fit(X)
 
 
 def test_formula():
