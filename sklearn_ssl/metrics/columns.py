@@ -73,20 +73,15 @@ def reconstruction_r2(estimator, X):
         present = np.ones(len(arrays["numbers"]), bool)
         if k in modality.missing_columns_:
             present = arrays["missing"][:, modality.missing_columns_.index(k)] == 0
-        total = _sum_of_squares(arrays["numbers"][present, k])
+        x = arrays["numbers"][present, k]
+        # The mean of equal float32 is exact in float64: of a constant this is 0.
+        total = x.var(dtype=np.float64) * len(x) if len(x) else 0.0
         r2[j] = _share_explained(errors["numbers"][:, k], total)
     for k, j in enumerate(modality.category_columns_):
         _, counts = np.unique(arrays["categories"][:, k], return_counts=True)
         total = -(counts * np.log(counts / counts.sum())).sum()
         r2[j] = _share_explained(errors["categories"][:, k], total)
     return r2
-
-
-def _sum_of_squares(x):
-    """Of deviations from the mean; exactly 0 if all are equal."""
-    if len(x) == 0 or x.min() == x.max():
-        return 0.0
-    return x.var(dtype=np.float64) * len(x)
 
 
 def _share_explained(errors, total):

@@ -15,6 +15,7 @@ from sklearn_ssl.inspection import (
     ColumnImportanceDisplay,
     ReconstructionDisplay,
 )
+from sklearn_ssl.inspection.anomalies import _errors_by_column
 from sklearn_ssl.metrics import column_importance, reconstruction_r2
 from tests.helpers import make
 from tests.inspection.helpers import overlaps, render, texts
@@ -132,6 +133,10 @@ def test_anomalies_of_a_table(autoencoder, table):
     )
     assert_allclose(np.square(everything.cells[1]).mean(axis=0), 1)
     assert_allclose(everything.cells[1][display.rows], errors)
+    # A missing number stands out where it is not foreseen.
+    assert_allclose(
+        _errors_by_column(autoencoder, table).sum(axis=1) / 8, -scores, 1e-5
+    )
 
 
 def test_the_cell_that_was_changed_stands_out():

@@ -74,9 +74,10 @@ def test_what_stands_for_a_missing_number_does_not_count(answer, mixed):
 
 
 def test_constant_columns_have_none(answer, mixed):
-    X = mixed.assign(age=np.nan, pet="cat", height=180.5)
-    r2 = answer(lambda x: x + 0.1, torch.zeros_like, lambda x: 3 * x, X)
-    assert_array_equal(np.isnan(r2), [True, False, False, True, True])
+    for height in np.linspace(150, 190, 10):
+        X = mixed[1:].assign(age=np.nan, pet="cat", height=height)
+        r2 = answer(lambda x: x + 0.1, torch.zeros_like, lambda x: 3 * x, X)
+        assert_array_equal(np.isnan(r2), [True, False, False, True, True])
 
 
 def test_r2_is_that_of_scikit_learn(mixed):
@@ -105,19 +106,27 @@ def test_r2_is_that_of_scikit_learn(mixed):
     )
 
 
+@pytest.mark.parametrize("kind", ["numbers", "text"])
+def test_columns_of_one_kind(kind, mixed):
+    names = {"numbers": ["income", "height"], "text": ["city", "pet"]}[kind]
+    X = mixed[names]
+    r2 = reconstruction_r2(make(Autoencoder).fit(X), X)
+    assert r2.shape == (2,)
+    assert (r2 < 1).all()
+
+
 def test_training_restores_columns_that_agree_and_not_noise():
     rng = np.random.default_rng(0)
     factor = rng.normal(size=(300, 1))
     X = np.hstack([factor + 0.1 * rng.normal(size=(300, 4)), rng.normal(size=(300, 1))])
-    autoencoder = make(
-        *(Autoencoder,), encoder=torch.nn.Linear(5, 1), max_epochs=60, batch_size=32
-    )
-    autoencoder.set_params(learning_rate=0.01).fit(X)
+    autoencoder = make(Autoencoder, encoder=lambda: torch.nn.Linear(5, 1))
+    autoencoder.set_params(max_epochs=60, batch_size=32, learning_rate=0.01).fit(X)
     r2 = reconstruction_r2(autoencoder, X)
     assert (r2[:4] > 0.8).all()
     assert r2[4] < 0.2
+    # Which of the columns that agree stands for them all is arbitrary.
     importance = column_importance(autoencoder, X).importances_mean
-    assert (importance[:4] > 5 * importance[4]).all()
+    assert importance[:4].sum() > 20 * importance[4]
 
 
 def test_r2_needs_an_autoencoder_for_tables():
