@@ -142,6 +142,67 @@ def draw_views(estimator, X, rows, n_views, random_state=0):
     return method, _to_numpy(batch), views
 
 
+def find_autoencoder(estimator, X):
+    """The fitted autoencoder inside an estimator, and X as it comes there.
+
+    Raises
+    ------
+    TypeError
+        If the method inside does not restore rows from their embedding.
+    """
+    method, X = find_method(estimator, X)
+    if not hasattr(method, "_cell_errors"):
+        raise TypeError(
+            "This needs an autoencoder, which restores rows from their embedding, got "
+            f"{type(method).__name__}."
+        )
+    return method, X
+
+
+def cell_errors(method, X):
+    """Errors with which an autoencoder restores the cells of a table.
+
+    Parameters
+    ----------
+    method : fitted autoencoder
+    X : what `method` reads
+
+    Returns
+    -------
+    arrays, errors : dict of str to ndarray
+        Cells as the network sees them, and their errors: "numbers", "missing" and
+        "categories", as far as there are any.
+
+    Raises
+    ------
+    TypeError
+        If `method` does not read tables.
+    """
+    if method.modality_.name != "table":
+        raise TypeError(
+            "This needs the columns of a table, but what was fitted reads "
+            f"{method.modality_.name!r}."
+        )
+    arrays = method._read(method.modality_, X)
+    errors = method._network.map_rows(
+        lambda task, batch: task.method._cell_errors(task, batch), arrays
+    )
+    ends = np.cumsum([array.shape[1] for array in arrays.values()])
+    parts = np.split(errors, ends[:-1], axis=1)
+    return arrays, dict(zip(arrays, parts, strict=True))
+
+
+def restore_images(method, X):
+    """What an autoencoder restores of images: pixels in [0, 1], channels first."""
+    arrays = method._read(method.modality_, X)
+    output = method._network.map_rows(
+        lambda task, b: task.method._reconstruct(task, task.inputs.prepare(b)), arrays
+    )
+    modality = method.modality_
+    std, mean = (x[:, None, None] for x in (modality.std_, modality.mean_))
+    return output * std + mean
+
+
 @contextmanager
 def _probed(method, X, random_state=0):
     """A method's task in evaluation mode, its view, and X in batches."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sklearn.utils.validation import check_is_fitted
+
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.views import Identity
 
@@ -50,6 +52,31 @@ class Autoencoder(SSLTransformer):
 
     modalities: ClassVar[tuple] = ("table", "image")
 
+    def score_samples(self, X):
+        """Minus the reconstruction error of each row: low for an unusual one.
+
+        Nothing is varied or drawn, and a row's score does not depend, not by a bit, on
+        the rows beside it.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+
+        Returns
+        -------
+        scores : ndarray of shape (n,), float32
+            Minus the mean error of a row's columns or pixels, at most 0: the squared
+            error of numbers and pixels, in the scale in which the network sees them,
+            and the cross-entropy of categories. A missing number has no error, but its
+            being missing has, if the column had gaps in training.
+        """
+        check_is_fitted(self)
+
+        def errors(task, batch):
+            return task.method._cell_errors(task, batch).mean(dim=1)
+
+        return -self._network.map_rows(errors, self._read(self.modality_, X))
+
     def _default_views(self, modality):
         return Identity()
 
@@ -62,5 +89,14 @@ class Autoencoder(SSLTransformer):
         task.decoder = task.inputs.decoder(n_inputs, hidden)
 
     def _loss(self, task, batch):
-        output = task.decoder(task.embed(task.view(batch)))
+        output = self._reconstruct(task, task.view(batch))
         return task.inputs.reconstruction_loss(output, batch)
+
+    def _reconstruct(self, task, batch):
+        """What the decoder makes of the embedding."""
+        return task.decoder(task.embed(batch))
+
+    def _cell_errors(self, task, batch):
+        """Errors of the cells or pixels of rows that are left as they are."""
+        batch = task.inputs.prepare(batch)
+        return task.inputs.reconstruction_errors(self._reconstruct(task, batch), batch)

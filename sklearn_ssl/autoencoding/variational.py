@@ -35,6 +35,8 @@ class VariationalAutoencoder(Autoencoder):
     it can be compared between data sets: the reconstruction's mean squared error or
     cross-entropy, plus beta times the divergence over their number.
 
+    ``score_samples`` is of the reconstruction from the mean, without the divergence.
+
     References
     ----------
     .. [1] D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
@@ -78,6 +80,9 @@ class VariationalAutoencoder(Autoencoder):
         n_cells = sum(cells[0].numel() for cells in batch.values())
         reconstruction = task.inputs.reconstruction_loss(output, batch)
         return reconstruction + self.beta * divergence / n_cells
+
+    def _reconstruct(self, task, batch):
+        return task.decoder(self._encode(task, batch))
 
     def _encode(self, task, batch):
         return task.posterior(task.embed(batch))[:, : self.latent_dim]

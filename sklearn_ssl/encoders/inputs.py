@@ -126,25 +126,33 @@ class TabularInput(nn.Module):
 
     def reconstruction_loss(self, output, batch):
         """Mean over columns of squared error (numbers) and cross-entropy (the rest)."""
+        n_columns = self.n_numbers + self.n_missing + len(self.cardinalities)
+        return sum(self._losses(output, batch, "mean")) / n_columns
+
+    def reconstruction_errors(self, output, batch):
+        """The same of each cell: of numbers, missing indicators, then categories."""
+        return torch.cat(self._losses(output, batch, "none"), dim=1)
+
+    def _losses(self, output, batch, reduction):
         sizes = [self.n_numbers, self.n_missing]
         sizes.append(output.shape[1] - sum(sizes))
         numbers, missing, categories = output.split(sizes, dim=1)
-        losses, n_columns = 0.0, 0
+        losses = []
         if self.n_numbers:
             # What stands for a missing number is no value to restore.
             present = self.present(batch)
             target = torch.where(present, batch["numbers"], numbers.detach())
-            losses = objectives.squared_error(numbers, target)
-            n_columns += self.n_numbers
+            losses.append(objectives.squared_error(numbers, target, reduction))
         if self.n_missing:
-            losses = losses + objectives.binary_cross_entropy(missing, batch["missing"])
-            n_columns += self.n_missing
+            target = batch["missing"]
+            losses.append(objectives.binary_cross_entropy(missing, target, reduction))
         if self.cardinalities:
-            losses = losses + objectives.categorical_cross_entropy(
-                categories, batch["categories"], self.cardinalities
+            losses.append(
+                objectives.categorical_cross_entropy(
+                    categories, batch["categories"], self.cardinalities, reduction
+                )
             )
-            n_columns += len(self.cardinalities)
-        return losses / n_columns
+        return losses
 
     def token_head(self, n_inputs, n_values):
         """A network from decoded tokens to what `token_loss` takes."""
@@ -213,6 +221,11 @@ class ImageInput(nn.Module):
         """Mean over pixels of the squared error of standardized pixels."""
         pixels = self(batch).flatten(1)
         return objectives.squared_error(output.flatten(1), pixels) / pixels.shape[1]
+
+    def reconstruction_errors(self, output, batch):
+        """The same of each pixel, in the order of their channels."""
+        pixels = self(batch).flatten(1)
+        return objectives.squared_error(output.flatten(1), pixels, reduction="none")
 
     def token_head(self, n_inputs, n_values):
         """A network from decoded tokens to what `token_loss` takes."""

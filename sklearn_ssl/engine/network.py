@@ -82,20 +82,43 @@ class FittedNetwork:
         embedding : ndarray of shape (n, d), float32
         """
         task = self.task
-        device = task.shift.device
-        arrays = {name: as_tensor(array) for name, array in arrays.items()}
-        n, tile = count_rows(arrays), task.inputs.tile
-        embedding = torch.empty(n, len(task.shift))
+        embedding = torch.empty(count_rows(arrays), len(task.shift))
         with torch.inference_mode():
-            for start in range(0, n, tile):
-                part = slice(start, start + tile)
-                batch = {k: _pad(a[part], tile).to(device) for k, a in arrays.items()}
+            for part, batch in self._tiles(arrays):
                 rows = embedding[part]
-                if device.type == "cpu":
+                if task.shift.device.type == "cpu":
                     task.encode(batch, out=rows)
                 else:
                     rows.copy_(task.encode(batch)[: len(rows)])
         return embedding.numpy()
+
+    def map_rows(self, function, arrays):
+        """What a function makes of each row, in tiles as `encode` takes them.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(task, batch)`` returns a tensor of as many rows as the batch,
+            which holds them as `arrays` does.
+        arrays : dict of str to ndarray
+            n rows.
+
+        Returns
+        -------
+        mapped : ndarray of n rows
+        """
+        task = self.task
+        with torch.inference_mode():
+            parts = [function(task, batch).cpu() for _, batch in self._tiles(arrays)]
+            return torch.cat(parts)[: count_rows(arrays)].numpy()
+
+    def _tiles(self, arrays):
+        """Which rows, and these on the device, the last tile filled up."""
+        device, tile = self.task.shift.device, self.task.inputs.tile
+        arrays = {name: as_tensor(array) for name, array in arrays.items()}
+        for start in range(0, count_rows(arrays), tile):
+            part = slice(start, start + tile)
+            yield part, {k: _pad(a[part], tile).to(device) for k, a in arrays.items()}
 
     def measure(self, arrays, norm, n_before=0):
         """Take the embedding's mean and spread over rows, which `encode` then removes.

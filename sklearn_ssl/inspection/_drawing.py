@@ -1,10 +1,11 @@
-"""What several displays draw: axes, grids of images, tables of cells."""
+"""What several displays draw: axes, bars, grids of images, tables of cells."""
 
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 _GAP = 0.06  # between the images of a grid, as a share of their side
 _MAX_TEXT = 9  # characters of a cell
+_MAX_NAME = 24  # of a bar
 
 
 def begin_plot(display, ax, figsize=None):
@@ -17,6 +18,18 @@ def begin_plot(display, ax, figsize=None):
     display.ax_ = ax
     display.figure_ = ax.figure
     return ax
+
+
+def draw_bars(display, ax, lengths, names, **bar_kw):
+    """Draw horizontal bars with their names, the first on top; return axes and bars."""
+    ax = begin_plot(display, ax, (6.0, 1.0 + 0.28 * len(names)))
+    places = np.arange(len(names))
+    bars = ax.barh(places, lengths, **bar_kw)
+    ax.set_yticks(places, [shorten(name, _MAX_NAME) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(display.name or "")
+    return ax, bars
 
 
 def draw_image_grid(ax, images, row_labels, column_labels, captions=None, colors=None):

@@ -78,10 +78,15 @@ def read_cells(modality, arrays):
         levels = [_MISSING, "other", *modality.categories_[k]]
         texts = [shorten(levels[code]) for code in arrays["categories"][:, k]]
         columns[j] = texts, np.full(len(texts), np.nan)
-    names = modality.feature_names_ or [f"column {j}" for j in range(len(columns))]
     texts = np.array([columns[j][0] for j in sorted(columns)]).T
     values = np.array([columns[j][1] for j in sorted(columns)]).T
-    return texts, values, [names[j] for j in sorted(columns)]
+    return texts, values, column_names(modality)
+
+
+def column_names(modality):
+    """Names of a fitted table's columns, their positions if they have none."""
+    n = modality.n_features_
+    return modality.feature_names_ or [f"column {j}" for j in range(n)]
 
 
 def _in_own_unit(modality, k, z):

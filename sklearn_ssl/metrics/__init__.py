@@ -22,8 +22,12 @@ A network with random weights spreads rows over many directions, so that measure
 spectrum may prefer it to a trained one. All of them compare settings of one method
 better than methods with each other; `benchmarks/label_free_metrics.py` measures how
 well each predicts a linear classifier.
+
+`column_importance` and `reconstruction_r2` say which columns of a table an embedding
+listens to, and which can be restored from it.
 """
 
+from sklearn_ssl.metrics.columns import column_importance, reconstruction_r2
 from sklearn_ssl.metrics.geometry import alignment, embedding_std, uniformity
 from sklearn_ssl.metrics.neighbors import (
     clid,
@@ -52,6 +56,7 @@ __all__ = [
     "clid",
     "clid_scorer",
     "cluster_learnability",
+    "column_importance",
     "effective_rank",
     "effective_rank_scorer",
     "embedding_std",
@@ -62,6 +67,7 @@ __all__ = [
     "lidar",
     "lidar_scorer",
     "make_embedding_scorer",
+    "reconstruction_r2",
     "uniformity",
     "uniformity_scorer",
 ]

@@ -1,39 +1,46 @@
-"""Reconstruction losses of mixed tables, each summed over columns."""
+"""Reconstruction losses of mixed tables, each summed over columns.
+
+With ``reduction="none"`` they return the loss of each cell, as those of torch do.
+"""
 
 import torch
 from torch.nn import functional as F
 
 
-def squared_error(output, target):
+def squared_error(output, target, reduction="mean"):
     """Squared error of numbers: mean over rows, sum over columns.
 
     Parameters
     ----------
     output, target : tensor of shape (n, p)
+    reduction : {"mean", "none"}
 
     Returns
     -------
-    loss : scalar tensor
+    loss : scalar tensor, or of shape (n, p)
     """
-    return F.mse_loss(output, target) * target.shape[1]
+    loss = F.mse_loss(output, target, reduction=reduction)
+    return loss * target.shape[1] if reduction == "mean" else loss
 
 
-def binary_cross_entropy(logits, target):
+def binary_cross_entropy(logits, target, reduction="mean"):
     """Cross-entropy of yes/no columns: mean over rows, sum over columns.
 
     Parameters
     ----------
     logits, target : tensor of shape (n, m)
         Targets are 0 or 1.
+    reduction : {"mean", "none"}
 
     Returns
     -------
-    loss : scalar tensor
+    loss : scalar tensor, or of shape (n, m)
     """
-    return F.binary_cross_entropy_with_logits(logits, target) * target.shape[1]
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction=reduction)
+    return loss * target.shape[1] if reduction == "mean" else loss
 
 
-def categorical_cross_entropy(logits, codes, cardinalities):
+def categorical_cross_entropy(logits, codes, cardinalities, reduction="mean"):
     """Cross-entropy of category columns: mean over rows, sum over columns.
 
     Parameters
@@ -43,14 +50,17 @@ def categorical_cross_entropy(logits, codes, cardinalities):
         are computed at once; those past a column's own cardinality are left out.
     codes : int64 tensor of shape (n, c)
     cardinalities : sequence of c ints
+    reduction : {"mean", "none"}
 
     Returns
     -------
-    loss : scalar tensor
+    loss : scalar tensor, or of shape (n, c)
     """
     n, c = codes.shape
     widest = max(cardinalities)
     sizes = torch.tensor(cardinalities, device=logits.device)
     beyond = torch.arange(widest, device=logits.device) >= sizes[:, None]
     logits = logits.view(n, c, widest).masked_fill(beyond, -torch.inf)
-    return F.cross_entropy(logits.flatten(0, 1), codes.flatten()) * c
+    rows = logits.flatten(0, 1)
+    loss = F.cross_entropy(rows, codes.flatten(), reduction=reduction)
+    return loss * c if reduction == "mean" else loss.view(n, c)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from sklearn_ssl import SCARF, SimCLR
+from sklearn_ssl import SCARF, Autoencoder, SimCLR
 from tests.helpers import make, make_data
 
 
@@ -47,3 +47,8 @@ def table():
 @pytest.fixture(scope="session")
 def scarf(table):
     return make(SCARF, early_stopping=True).fit(table)
+
+
+@pytest.fixture(scope="session")
+def autoencoder(table):
+    return make(Autoencoder).fit(table)

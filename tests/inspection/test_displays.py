@@ -15,17 +15,21 @@ from sklearn.utils import Bunch
 
 from sklearn_ssl import SCARF, Autoencoder, SimCLR, SSLClassifier, inspection
 from sklearn_ssl.inspection import (
+    AnomaliesDisplay,
+    ColumnImportanceDisplay,
     EmbeddingDisplay,
     LabelEfficiencyDisplay,
     NeighborsDisplay,
     PretrainingDisplay,
+    ReconstructionDisplay,
     ViewsDisplay,
 )
 from tests.helpers import make, run_python
 from tests.inspection.helpers import overlaps, render, texts
 
 
-def _displays(simclr, digits):
+@pytest.fixture
+def displays(simclr, digits, autoencoder, table):
     X, y = digits
     curve = Bunch(train_sizes=[10, 100], test_scores={"a": np.eye(2)})
     return {
@@ -34,6 +38,15 @@ def _displays(simclr, digits):
         ),
         "EmbeddingDisplay": lambda **kw: EmbeddingDisplay.from_estimator(
             simclr, X, y, **kw
+        ),
+        "AnomaliesDisplay": lambda **kw: AnomaliesDisplay.from_estimator(
+            autoencoder, table, **kw
+        ),
+        "ColumnImportanceDisplay": lambda **kw: ColumnImportanceDisplay.from_estimator(
+            autoencoder, table, n_repeats=2, **kw
+        ),
+        "ReconstructionDisplay": lambda **kw: ReconstructionDisplay.from_estimator(
+            autoencoder, table, **kw
         ),
         "ViewsDisplay": lambda **kw: ViewsDisplay.from_estimator(simclr, X, **kw),
         "NeighborsDisplay": lambda **kw: NeighborsDisplay.from_estimator(
@@ -46,8 +59,8 @@ def _displays(simclr, digits):
 
 
 @pytest.mark.parametrize("name", inspection.__all__)
-def test_axes(name, simclr, digits):
-    show = _displays(simclr, digits)[name]
+def test_axes(name, displays):
+    show = displays[name]
     display = show()
     render(display)
     assert display.figure_ is display.ax_.figure
@@ -63,16 +76,16 @@ def test_axes(name, simclr, digits):
 
 
 @pytest.mark.parametrize("name", inspection.__all__)
-def test_matplotlib_is_optional(name, simclr, digits, monkeypatch):
-    show = _displays(simclr, digits)[name]
+def test_matplotlib_is_optional(name, displays, monkeypatch):
+    show = displays[name]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=f"{name}.plot requires matplotlib"):
         show()
 
 
 @pytest.mark.parametrize("name", inspection.__all__)
-def test_nothing_overlaps(name, simclr, digits):
-    display = _displays(simclr, digits)[name]()
+def test_nothing_overlaps(name, displays):
+    display = displays[name]()
     render(display)
     assert not overlaps(display.ax_)
 

@@ -77,3 +77,19 @@ def test_losses_take_slices_of_a_decoder_output(rng):
     assert squared_error(numbers, numbers) == 0
     expected = categorical_cross_entropy(categories.clone(), codes, (3, 2))
     assert categorical_cross_entropy(categories, codes, (3, 2)) == expected
+
+
+def test_losses_of_each_cell(rng):
+    output, target = torch.tensor(rng.normal(size=(2, 6, 4)))
+    codes = torch.tensor(rng.integers(2, size=(6, 2)))
+    binary = (target > 0).double()
+    for loss, *args in (
+        (squared_error, output, target),
+        (binary_cross_entropy, output, binary),
+        (categorical_cross_entropy, output, codes, (2, 2)),
+    ):
+        cells = loss(*args, reduction="none")
+        assert cells.shape == args[1].shape
+        assert_allclose(cells.sum(dim=1).mean(), loss(*args))
+        rows = [loss(output[i : i + 1], args[1][i : i + 1], *args[2:]) for i in [2, 4]]
+        assert_allclose(cells[[2, 4]].sum(dim=1), rows)
