@@ -4,6 +4,7 @@ from sklearn_ssl.inspection.embedding import EmbeddingDisplay
 from sklearn_ssl.inspection.label_efficiency import LabelEfficiencyDisplay
 from sklearn_ssl.inspection.neighbors import NeighborsDisplay
 from sklearn_ssl.inspection.pretraining import PretrainingDisplay
+from sklearn_ssl.inspection.representations import RepresentationDisplay
 from sklearn_ssl.inspection.views import ViewsDisplay
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "LabelEfficiencyDisplay",
     "NeighborsDisplay",
     "PretrainingDisplay",
+    "RepresentationDisplay",
     "ViewsDisplay",
 ]
