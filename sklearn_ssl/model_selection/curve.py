@@ -110,8 +110,8 @@ def label_efficiency_curve(
     ------
     ValueError, TypeError
         If `estimators` is no dict, if a last step such as ``GridSearchCV`` would
-        pretrain inside, if a step such as ``AutoSSL`` needs labels, or if a size has too few labels for one a class or more than a
-        fold has.
+        pretrain inside, if a step such as ``AutoSSL`` needs labels, or if a size has
+        too few labels for one a class or more than a fold has.
 
     See Also
     --------
@@ -200,8 +200,7 @@ def _check_estimators(estimators):
     if len(kinds) > 1:
         raise ValueError("estimators mixes classifiers with others: score these apart.")
     for name, estimator in estimators.items():
-        steps = _first_steps(estimator)
-        if steps and any(getattr(s, "chooses_by_labels", False) for s in steps):
+        if any(map(_chooses_by_labels, _first_steps(estimator) or ())):
             raise ValueError(
                 f"A step of {name!r} chooses by labels, and all steps but the last are "
                 "fitted without them. Compare what it chooses from."
@@ -215,6 +214,10 @@ def _check_estimators(estimators):
                 "make_pipeline(transformer, GridSearchCV(...))."
             )
     return dict(estimators)
+
+
+def _chooses_by_labels(step):
+    return getattr(step, "chooses_by_labels", False)
 
 
 def _pretrains(part):
