@@ -46,7 +46,7 @@ class RepresentationDisplay:
     >>> from sklearn_ssl.inspection import RepresentationDisplay
     >>> X, y = load_wine(return_X_y=True)
     >>> methods = [SCARF(max_epochs=2)]
-    >>> RepresentationDisplay.from_estimators(methods, X, y, train_size=15, cv=2)
+    >>> RepresentationDisplay.from_estimators(methods, X, y, cv=2)
     <...>
     >>> plt.show()
     """

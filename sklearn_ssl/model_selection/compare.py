@@ -38,7 +38,7 @@ def compare_representations(
     groups=None,
     cv=5,
     scoring=None,
-    n_draws=5,
+    n_draws=20,
     alpha=0.05,
     n_jobs=None,
     verbose=0,
@@ -76,8 +76,9 @@ def compare_representations(
         noise, and each pretrains all methods anew.
     scoring : str, callable or None, default=None
         As in scikit-learn; ``None`` is the classifier's own score.
-    n_draws : int, default=5
-        Draws, in each fold, of the rows that are shown, whose scores are averaged. With
+    n_draws : int, default=20
+        Draws, in each fold, of the rows that are shown, whose scores are averaged: with
+        few labels, which ones they are makes much of the noise. With
         ``train_size=None`` there is one.
     alpha : float, default=0.05
         How often noise alone may lead to some difference that is said to exceed it.
@@ -154,7 +155,7 @@ def compare_representations(
     >>> from sklearn_ssl.model_selection import compare_representations
     >>> X, y = load_wine(return_X_y=True)
     >>> comparison = compare_representations(
-    ...     [SCARF(max_epochs=2, random_state=0)], X, y, train_size=15, random_state=0
+    ...     [SCARF(max_epochs=2)], X, y, train_size=15, n_draws=2, random_state=0
     ... )
     >>> list(comparison.gains)
     ['PCA', 'untrained', 'raw + untrained', 'SCARF', 'raw + SCARF']
@@ -300,7 +301,7 @@ def _decide(comparison):
     if gains[other] > 0:
         reason = (
             f"{labels} is {mean[RAW]:.3f}. The best of the others, {other!r}, gains "
-            f"{gains[other]:+.3f}, within the noise of {noise[other]:.3f}; more folds "
-            "would lower it."
+            f"{gains[other]:+.3f}, within the noise of {noise[other]:.3f}, which more "
+            "folds or draws would lower."
         )
     return RAW, f"Use {RAW!r}: {reason}"

@@ -217,7 +217,7 @@ def _check_estimators(estimators):
 
 
 def _chooses_by_labels(step):
-    return getattr(step, "chooses_by_labels", False)
+    return getattr(type(step), "chooses_by_labels", False)  # a frozen one did
 
 
 def _pretrains(part):

@@ -37,7 +37,7 @@ _METHODS = {
 }
 # Within the bounds, the cross-validation is repeated until it scored as many rows.
 _ROWS_TO_SCORE = 2000
-_REPEATS = 1, 10
+_REPEATS = 1, 5
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -244,7 +244,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for attribute in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.transformer_, attribute):
                 setattr(self, attribute, getattr(self.transformer_, attribute))
-        self._n_features_out = self.transform(_safe_indexing(X, [0])).shape[1]
+        one = self.transformer_.transform(_safe_indexing(X, [0]))
+        self._n_features_out = np.shape(one)[1]
 
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""

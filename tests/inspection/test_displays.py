@@ -26,7 +26,6 @@ from sklearn_ssl.inspection import (
 from tests.helpers import make, run_python
 from tests.inspection.helpers import overlaps, render, texts
 
-
 COMPARISON = Bunch(
     differences={
         "good": np.array([0.1, 0.3]),
