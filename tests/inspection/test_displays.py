@@ -361,7 +361,7 @@ def test_representations():
         assert_allclose(points.get_offsets()[:, 1], height)
         assert_allclose(points.get_facecolors(), [to_rgba(color)])
         mean, _, (bar,) = display.errorbar_[name]
-        assert_allclose(mean.get_xdata(), COMPARISON.differences[name].mean())
+        assert_allclose(mean.get_xdata(orig=False), COMPARISON.differences[name].mean())
         ends = bar.get_segments()[0][:, 0]
         assert np.ptp(ends) == pytest.approx(2 * COMPARISON.noise[name])
         assert to_rgba(mean.get_color()) == to_rgba(color)

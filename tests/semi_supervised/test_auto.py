@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -319,6 +320,28 @@ def test_in_a_pipeline(wine):
     frame = auto.transform(X)
     assert list(frame.columns) == list(auto.get_feature_names_out())
     assert frame.columns[0] == "autossl0"
+
+
+def test_more_rows_are_routed(wine, routing):
+    X, y, _ = wine
+    auto = AutoSSL(methods=[Product()]).set_fit_request(X_unlabeled=True)
+    pipeline = Pipeline(
+        [("scale", StandardScaler()), ("ssl", auto), ("last", LogisticRegression())],
+        transform_input=["X_unlabeled"],
+    )
+    pipeline.fit(X[:80], y[:80], X_unlabeled=X[80:])
+    assert Noise.fits == [("Product", 178, False)]
+    assert pipeline["ssl"].n_labeled_ == 80
+
+
+def test_a_table_with_text(wine):
+    frame = make_data("table")
+    y = (frame["city"] == "Bern").astype(int)
+    auto = _auto(random_state=0).fit(frame, y)
+    assert list(auto.feature_names_in_) == list(frame.columns)
+    assert auto.method_ == "raw"  # one-hot columns tell all
+    with pytest.raises(ValueError, match="feature names"):
+        auto.transform(frame.rename(columns={"a": "A"}))
 
 
 def test_repeatable(wine):
