@@ -234,7 +234,6 @@ def _representations(methods, X, classifier):
     """Pipelines to hand out, and the same to score, which share pretrainings."""
     methods = by_name(methods, (RAW, _PCA, _UNTRAINED))
     raw = raw_like(methods)
-    pca = PCA(_VARIANCE, svd_solver="full")
     pca = make_pipeline(clone(raw), PCA(_VARIANCE, svd_solver="full"), classifier)
     estimators = {RAW: make_pipeline(raw, classifier), _PCA: pca}
     shared = dict(estimators)

@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ssl._candidates import RAW, by_name, raw_like
 from sklearn_ssl._labels import find_unlabeled, is_whole, marker_of_targets, take_labels
 from sklearn_ssl._paired import corrected_error
-from sklearn_ssl._parameters import check_number
+from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
@@ -80,8 +80,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         trusts few labels as much as they say themselves, infinity keeps to raw.
     unlabeled : "auto", None, or a label, default="auto"
         What marks, in y, a row without a label. "auto": -1 or, in floats and objects, a
-        missing value; but -1 and 1 alone are two classes, and -1 is a target among
-        floats that are not all whole. ``None``: all rows have a label.
+        missing value; but -1 and 1 alone are two classes, and -1 is a target where
+        `estimator` is a regressor, and among floats that are not all whole. ``None``:
+        all rows have a label.
     random_state : int, RandomState, Generator or None, default=None
         Determines the folds, and replaces the random states of methods and estimator;
         ``None`` leaves these as they are.
@@ -225,16 +226,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         scores, gains, thresholds = {}, {}, {}
         if folds:
             X_labeled = _safe_indexing(X, rows)
+            how = dict(cv=folds, scoring=self.scoring, error_score="raise")
             for name, transformer in fitted.items():
                 Z = np.asarray(transformer.transform(X_labeled), np.float64)
-                scores[name] = cross_val_score(
-                    judge,
-                    Z,
-                    labels,
-                    cv=folds,
-                    scoring=self.scoring,
-                    error_score="raise",
-                )
+                scores[name] = cross_val_score(judge, Z, labels, **how)
             n_train, n_test = (len(part) for part in folds[0])
             name, gains, thresholds = choose(scores, n_train, n_test, self.prior_labels)
         for attribute in [known for known in vars(self) if known.endswith("_")]:
@@ -264,8 +259,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y = np.asarray(y)
         if y.shape[1:] not in ((), (1,)):
             raise ValueError(f"y must have one column, got {y.shape[1]}.")
-        y = y.ravel()
-        unlabeled = find_unlabeled(y, marker_of_targets(y, self.unlabeled))
+        y, marker = y.ravel(), self.unlabeled
+        if self.estimator is not None and not is_classifier(self.estimator):
+            marker = unless_auto(marker, np.nan)
+        unlabeled = find_unlabeled(y, marker_of_targets(y, marker))
         rows = np.flatnonzero(~unlabeled)
         return rows, take_labels(y, rows)
 

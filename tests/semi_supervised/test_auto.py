@@ -256,6 +256,8 @@ def test_targets():
     whole = np.where(np.isnan(y), np.nan, y.round())
     auto = AutoSSL(methods=[Noise()], estimator=Ridge()).fit(X, whole)
     assert auto.scores_["raw"].mean() > 0.2
+    steps = np.arange(442) - 200  # of which one is -1
+    assert AutoSSL(methods=[Noise()], estimator=Ridge()).fit(X, steps).n_labeled_ == 442
 
 
 def test_images():
