@@ -80,6 +80,23 @@ def take_labels(y, rows):
     return labels
 
 
+def marker_of_targets(y, marker="auto"):
+    """NaN where "auto" stands beside floats that are targets, of which -1 may be one.
+
+    They are if one is NaN or not all are whole; else `marker` as it is.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind == "f" and isinstance(marker, str) and marker == "auto":
+        if np.isnan(y).any() or not is_whole(y):
+            return np.nan
+    return marker
+
+
+def is_whole(y):
+    """Whether all floats that are not NaN are whole numbers."""
+    return bool((y[~np.isnan(y)] % 1 == 0).all())
+
+
 def settle_marker(y, marker="auto"):
     """The mark that "auto" finds in y, which some of its rows alone might not tell."""
     if not (isinstance(marker, str) and marker == "auto"):

@@ -9,11 +9,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl.base import SSLTransformer
-from sklearn_ssl.semi_supervised import SSLClassifier, SSLRegressor
+from sklearn_ssl.semi_supervised import AutoSSL, SSLClassifier, SSLRegressor
 from sklearn_ssl.views import Identity
 
 _BATCH_SIZE = 256
-_OURS = SSLClassifier, SSLRegressor
+_OURS = AutoSSL, SSLClassifier, SSLRegressor
 
 
 def find_method(estimator, X=None):
@@ -22,8 +22,8 @@ def find_method(estimator, X=None):
     Parameters
     ----------
     estimator : fitted estimator
-        A method, or a Pipeline, ``FrozenEstimator``, search, ``SSLClassifier`` or
-        ``SSLRegressor`` around one, or any other transformer.
+        A method, or a Pipeline, ``FrozenEstimator``, search, ``AutoSSL``,
+        ``SSLClassifier`` or ``SSLRegressor`` around one, or any other transformer.
     X : what `estimator` reads, or None
 
     Returns

@@ -63,6 +63,8 @@ def _public_objects():
                 yield f"{cls.__module__}.{cls.__name__}.{name}"
     for name in ("fit", "predict", "predict_proba", "decision_function", "score"):
         yield f"sklearn_ssl.semi_supervised.SSLClassifier.{name}"
+    for name in ("fit", "transform"):
+        yield f"sklearn_ssl.semi_supervised.AutoSSL.{name}"
     for name in ("split", "get_n_splits", "get_metadata_routing"):
         yield f"sklearn_ssl.model_selection.UnlabeledSplit.{name}"
     yield "sklearn_ssl.all_methods"

@@ -7,6 +7,7 @@ from sklearn_ssl.inspection.label_efficiency import LabelEfficiencyDisplay
 from sklearn_ssl.inspection.neighbors import NeighborsDisplay
 from sklearn_ssl.inspection.pretraining import PretrainingDisplay
 from sklearn_ssl.inspection.reconstruction import ReconstructionDisplay
+from sklearn_ssl.inspection.representations import RepresentationDisplay
 from sklearn_ssl.inspection.views import ViewsDisplay
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "NeighborsDisplay",
     "PretrainingDisplay",
     "ReconstructionDisplay",
+    "RepresentationDisplay",
     "ViewsDisplay",
 ]

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import Bunch, _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_ssl._candidates import EmbeddingAlone
 from sklearn_ssl._labels import take_labels
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
@@ -100,6 +101,8 @@ def label_efficiency_curve(
             ``memory`` has kept them.
         fit_times : dict of str to ndarray of shape (n_sizes, n_folds * n_draws)
             Seconds of fitting the last step.
+        n_labeled, n_test : ndarray of int, shape (n_folds,)
+            Rows with a label that each fold trains and tests on, at most.
         score_name : str
             What the score is called.
 
@@ -107,8 +110,8 @@ def label_efficiency_curve(
     ------
     ValueError, TypeError
         If `estimators` is no dict, if a last step such as ``GridSearchCV`` would
-        pretrain inside, or if a size has too few labels for one a class or more than a
-        fold has.
+        pretrain inside, if a step such as ``AutoSSL`` needs labels, or if a size has
+        too few labels for one a class or more than a fold has.
 
     See Also
     --------
@@ -163,7 +166,11 @@ def label_efficiency_curve(
         for (train, test), orders in zip(folds, draws, strict=True)
         for names in _families(steps)
     )
-    return _collect(list(estimators), results, sizes, _score_name(scoring, stratify))
+    curve = _collect(list(estimators), results, sizes)
+    curve.n_labeled = np.array([len(fold) for fold in labels])
+    curve.n_test = np.array([len(test) for _, test in folds])
+    curve.score_name = _score_name(scoring, stratify)
+    return curve
 
 
 def _resolve_splitter(cv, classify):
@@ -193,6 +200,11 @@ def _check_estimators(estimators):
     if len(kinds) > 1:
         raise ValueError("estimators mixes classifiers with others: score these apart.")
     for name, estimator in estimators.items():
+        if any(map(_chooses_by_labels, _first_steps(estimator) or ())):
+            raise ValueError(
+                f"A step of {name!r} chooses by labels, and all steps but the last are "
+                "fitted without them. Compare what it chooses from."
+            )
         final = _last_step(estimator)
         if _pretrains(final.estimator if isinstance(final, _OURS) else final):
             raise ValueError(
@@ -202,6 +214,10 @@ def _check_estimators(estimators):
                 "make_pipeline(transformer, GridSearchCV(...))."
             )
     return dict(estimators)
+
+
+def _chooses_by_labels(step):
+    return getattr(type(step), "chooses_by_labels", False)  # a frozen one did
 
 
 def _pretrains(part):
@@ -271,6 +287,9 @@ def _score_family(finals, steps, X, X_test, y, y_test, orders, sizes, scoring):
                 train, test = (steps[:-2].transform(part) for part in (X, X_test))
             else:
                 train, test = X, X_test
+        if isinstance(final, Pipeline) and isinstance(final[0], EmbeddingAlone):
+            train, test = (EmbeddingAlone.cut(steps[-2], part) for part in (Z, Z_test))
+            final = final[1]
         scorer = check_scoring(final, scoring)
         scores, fit_times = np.empty((2, len(sizes), len(orders)))
         for i, size in enumerate(sizes):
@@ -283,7 +302,7 @@ def _score_family(finals, steps, X, X_test, y, y_test, orders, sizes, scoring):
     return results
 
 
-def _collect(names, results, sizes, score_name):
+def _collect(names, results, sizes):
     scores, fit_times, pretrain_times = (
         {name: [part[name][k] for part in results if name in part] for name in names}
         for k in range(3)
@@ -296,7 +315,6 @@ def _collect(names, results, sizes, score_name):
         test_scores_std={name: s.std(axis=1) for name, s in scores.items()},
         pretrain_times={name: np.array(t) for name, t in pretrain_times.items()},
         fit_times={name: np.hstack(t) for name, t in fit_times.items()},
-        score_name=score_name,
     )
 
 

@@ -7,7 +7,12 @@ from sklearn.model_selection import BaseCrossValidator, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from sklearn_ssl._labels import find_unlabeled, take_labels
+from sklearn_ssl._labels import (
+    find_unlabeled,
+    is_whole,
+    marker_of_targets,
+    take_labels,
+)
 
 
 class UnlabeledSplit(BaseCrossValidator):
@@ -166,21 +171,13 @@ class UnlabeledSplit(BaseCrossValidator):
             raise ValueError(
                 "UnlabeledSplit needs y, in which rows without a label are marked."
             )
-        marker, y = self.unlabeled, np.asarray(y)
-        if y.dtype.kind == "f" and isinstance(marker, str) and marker == "auto":
-            if np.isnan(y).any() or not _is_whole(y):
-                marker = np.nan
-        labeled = ~find_unlabeled(y, marker)
+        labeled = ~find_unlabeled(y, marker_of_targets(y, self.unlabeled))
         if not labeled.any():
             raise ValueError(f"None of the {len(labeled)} rows has a label.")
         return labeled
 
 
-def _is_whole(y):
-    return bool((y[~np.isnan(y)] % 1 == 0).all())
-
-
 def _are_classes(y, n_folds):
     if y.dtype.kind != "f":
         return True
-    return _is_whole(y) and np.unique(y, return_counts=True)[1].min() >= n_folds
+    return is_whole(y) and np.unique(y, return_counts=True)[1].min() >= n_folds

@@ -22,6 +22,12 @@ def check_transformer(transformer):
             "transformer must have fit and transform, as SCARF() and PCA() have, got "
             f"{transformer!r}. What predicts is the second argument, estimator."
         )
+    if getattr(type(transformer), "chooses_by_labels", False):
+        raise TypeError(
+            f"{type(transformer).__name__} chooses by labels, and the pretraining is "
+            "given none. Fit it first, on all rows and the labels known, and pass "
+            "FrozenEstimator(it), or put it in a Pipeline before the estimator."
+        )
     _check_values(transformer)
 
 

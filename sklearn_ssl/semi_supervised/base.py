@@ -213,11 +213,7 @@ class SemiSupervised:
 
     def _seeded(self, estimator):
         """A clone, with the random state of this estimator if that has one."""
-        estimator, seed = clone(estimator), self._seed()
-        for name in () if seed is None else estimator.get_params():
-            if name == "random_state" or name.endswith("__random_state"):
-                estimator.set_params(**{name: seed})
-        return estimator
+        return seeded(estimator, self._seed())
 
     def _features(self, X):
         Z = self.transformer_.transform(X)
@@ -229,6 +225,15 @@ class SemiSupervised:
     def _apply(self, method, X):
         check_is_fitted(self)
         return getattr(self.estimator_, method)(self._features(X))
+
+
+def seeded(estimator, seed):
+    """A clone, with `seed` as each random state inside if it is not None."""
+    estimator = clone(estimator)
+    for name in () if seed is None else estimator.get_params():
+        if name == "random_state" or name.endswith("__random_state"):
+            estimator.set_params(**{name: seed})
+    return estimator
 
 
 def _labelled_rows(unlabeled):

@@ -5,6 +5,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -22,10 +23,22 @@ from sklearn_ssl.inspection import (
     NeighborsDisplay,
     PretrainingDisplay,
     ReconstructionDisplay,
+    RepresentationDisplay,
     ViewsDisplay,
 )
 from tests.helpers import make, run_python
 from tests.inspection.helpers import overlaps, render, texts
+
+COMPARISON = Bunch(
+    differences={
+        "good": np.array([0.1, 0.3]),
+        "bad": -np.ones(2),
+        "same": np.eye(2)[0],
+    },
+    noise={"good": 0.1, "bad": 0.5, "same": 0.6},
+    score_name="Accuracy",
+    train_size=30,
+)
 
 
 @pytest.fixture
@@ -54,6 +67,9 @@ def displays(simclr, digits, autoencoder, table):
         ),
         "LabelEfficiencyDisplay": lambda **kw: LabelEfficiencyDisplay.from_curve(
             curve, **kw
+        ),
+        "RepresentationDisplay": lambda **kw: RepresentationDisplay.from_comparison(
+            COMPARISON, **kw
         ),
     }
 
@@ -345,6 +361,31 @@ def test_many_sizes_have_readable_ticks():
     render(display)
     assert len(display.ax_.get_xticks()) <= 8
     assert not overlaps(display.ax_)
+
+
+def test_representations():
+    display = RepresentationDisplay.from_comparison(COMPARISON, alpha=1)
+    assert texts(display.ax_.get_yticklabels()) == ["bad", "good", "same"]
+    assert_array_equal(display.line_.get_xdata(), [0, 0])  # raw
+    colors = {"bad": "C3", "good": "C0", "same": "0.6"}
+    for height, (name, color) in enumerate(colors.items()):
+        points = display.points_[name]
+        assert_allclose(points.get_offsets()[:, 0], COMPARISON.differences[name])
+        assert_allclose(points.get_offsets()[:, 1], height)
+        assert_allclose(points.get_facecolors(), [to_rgba(color)])
+        mean, _, (bar,) = display.errorbar_[name]
+        assert_allclose(mean.get_xdata(orig=False), COMPARISON.differences[name].mean())
+        ends = bar.get_segments()[0][:, 0]
+        assert np.ptp(ends) == pytest.approx(2 * COMPARISON.noise[name])
+        assert to_rgba(mean.get_color()) == to_rgba(color)
+    assert display.ax_.get_xlabel().startswith("Accuracy at 30 labels, gain over raw")
+
+
+def test_representations_from_estimators():
+    X, y = load_wine(return_X_y=True)
+    display = RepresentationDisplay.from_estimators({"3": PCA(3)}, X, y, cv=2)
+    assert list(display.differences) == ["PCA", "3"]
+    assert display.score_name == "Accuracy at 89 labels"
 
 
 def test_imports_are_light():

@@ -1,0 +1,125 @@
+"""Representations to choose from: raw columns, methods, and their names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from sklearn_ssl.base import SSLTransformer
+from sklearn_ssl.modalities import resolve_modality
+from sklearn_ssl.views import Identity
+
+RAW = "raw"
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class RawFeatures(SSLTransformer):
+    """What pretraining is to beat: the columns or pixels as a network gets them.
+
+    Numbers are scaled and categories one-hot, as ``passthrough`` returns them; images
+    are standardized pixels. They have the scale of an embedding.
+
+    Parameters
+    ----------
+    {training_parameters}
+
+    Attributes
+    ----------
+    {fitted_attributes}
+    """
+
+    passthrough: object = False
+    max_epochs: int | str = 0
+
+    def _default_encoder(self, modality):
+        return _Flatten()
+
+    def _default_views(self, modality):
+        return Identity()
+
+    def _build_task(self, task):
+        import torch
+
+        # Nothing is trained, but an optimizer asks for a parameter.
+        task.unused = torch.nn.Parameter(torch.zeros(1))
+
+    def _encode(self, task, batch):
+        columns = getattr(task.inputs, "columns", task.embed)
+        return columns(batch)
+
+
+class _Flatten(BaseEstimator):
+    """An encoder that returns its input."""
+
+    def build(self, input_shape):
+        from torch import nn
+
+        return nn.Flatten()
+
+
+class EmbeddingAlone(TransformerMixin, BaseEstimator):
+    """Stands, first in a last step, for the embedding without the columns beside it.
+
+    So that a method is pretrained once for both: what ``passthrough=False`` returns is
+    a part of what ``passthrough=True`` does, but for its scale.
+    """
+
+    @staticmethod
+    def cut(method, Z):
+        """The embedding alone, of what a fitted method returned."""
+        widths = method._network.task.widths
+        return np.asarray(Z)[:, : widths[0]] * len(widths) ** 0.5
+
+
+def beside_raw(name):
+    """What a method beside the raw columns is called."""
+    return f"{RAW} + {name}"
+
+
+def raw_like(methods, modality="auto"):
+    """Raw features of what the first of the methods reads."""
+    if isinstance(modality, str) and modality == "auto":
+        known = [m.modality for m in methods.values() if isinstance(m, SSLTransformer)]
+        modality = (known or ["auto"])[0]
+    return RawFeatures(modality=modality)
+
+
+def reads_table(method, X):
+    """Whether a method takes X for a table."""
+    name = type(method).__name__
+    return resolve_modality(method.modality, X, method.modalities, name).name == "table"
+
+
+def by_name(methods, taken=(RAW,)):
+    """Methods as a dict; those of a list are named after their classes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `methods` is neither a dict nor a list, empty, holds what does not transform,
+        or gives a name twice.
+    """
+    if isinstance(methods, Mapping):
+        named = list(methods.items())
+    elif isinstance(methods, list | tuple):
+        named = [(type(method).__name__, method) for method in methods]
+    else:
+        raise TypeError(
+            "methods must be a list of transformers or a dict of them by name, got "
+            f"{methods!r}."
+        )
+    if not named:
+        raise ValueError("methods is empty: name one transformer or more.")
+    names = {*taken}
+    for name, method in named:
+        if isinstance(method, type) or not hasattr(method, "transform"):
+            raise TypeError(
+                f"methods must hold transformers, such as SCARF(), got {method!r}."
+            )
+        if name in names or str(name).startswith(beside_raw("")):
+            raise ValueError(
+                f"The name {name!r} is taken. Pass methods as a dict with other names."
+            )
+        names.add(name)
+    return dict(named)

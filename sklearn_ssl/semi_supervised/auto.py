@@ -1,0 +1,343 @@
+"""AutoSSL."""
+
+import copy
+import math
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    is_classifier,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    cross_val_score,
+)
+from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ssl._candidates import RAW, by_name, raw_like
+from sklearn_ssl._labels import find_unlabeled, is_whole, marker_of_targets, take_labels
+from sklearn_ssl._paired import corrected_error
+from sklearn_ssl._parameters import check_number, unless_auto
+from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
+from sklearn_ssl.engine.guards import unchanged_on_error
+from sklearn_ssl.modalities import resolve_modality, with_unlabeled
+from sklearn_ssl.semi_supervised.base import seeded
+
+_METHODS = {
+    "table": (SimCLR, DenoisingAutoencoder, SimSiam),
+    "image": (SimCLR, LeJEPA),
+}
+# Within the bounds, the cross-validation is repeated until it scored as many rows.
+_ROWS_TO_SCORE = 2000
+_REPEATS = 1, 5
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """The method that suits the labelled rows, or the raw columns if none is better.
+
+    Each method is pretrained once, on all rows without labels. Then the labelled rows
+    choose, by repeated cross-validation of `estimator` on the features of each method
+    and on the raw columns (or pixels): a method only if its mean gain over raw, paired
+    by fold, exceeds a threshold,
+
+        ``gain > error * sqrt(1 + prior_labels / n_labeled)``,
+
+    with the standard error of the gain over folds whose training sets overlap [1]_. It
+    is the belief that methods gain nothing, held as firmly as `prior_labels` labelled
+    rows that show no gain would, and given up only where the gain that is expected then
+    exceeds its own standard deviation. With few labels the raw columns stay, with many
+    the better features win. Of several methods that pass, the one that exceeds its
+    threshold by most is taken. Without labels there is nothing to go by: ``fit(X)``
+    takes the first method.
+
+    Parameters
+    ----------
+    methods : list or dict of transformers, or "auto", default="auto"
+        Named by the keys, or by their classes. "auto" tries SimCLR,
+        DenoisingAutoencoder and SimSiam on tables, and SimCLR and LeJEPA on images.
+    estimator : classifier, regressor or None, default=None
+        Judges the features: let it be what will use them. ``None`` stands for
+        ``LogisticRegression(max_iter=1000)``, of floats that are not all whole for
+        ``Ridge()``.
+    modality : {"auto", "table", "image"} or component, default="auto"
+        What X is, for the raw columns and the methods of "auto". "auto" takes the
+        modality of the first of `methods`.
+    scoring : str, callable or None, default=None
+        As in scikit-learn; ``None`` is the estimator's own score.
+    cv : int, default=5
+        Folds of the labelled rows, at most; fewer where classes have fewer of them.
+    prior_labels : float, default=20.0
+        The number of labelled rows that the belief in the raw columns is worth: 0
+        trusts few labels as much as they say themselves, infinity keeps to raw.
+    unlabeled : "auto", None, or a label, default="auto"
+        What marks, in y, a row without a label. "auto": -1 or, in floats and objects, a
+        missing value; but -1 and 1 alone are two classes, and -1 is a target where
+        `estimator` is a regressor, and among floats that are not all whole. ``None``:
+        all rows have a label.
+    random_state : int, RandomState, Generator or None, default=None
+        Determines the folds, and replaces the random states of methods and estimator;
+        ``None`` leaves these as they are.
+
+    Attributes
+    ----------
+    method_ : str
+        Name of what was chosen, "raw" for the raw columns.
+    transformer_ : transformer
+        That, fitted.
+    scores_ : dict of str to ndarray of shape (n_folds * n_repeats,)
+        Scores of "raw" and of each method; empty where the labels were too few to
+        cross-validate, or none.
+    gains_ : dict of str to float
+        Mean gain of each method over raw.
+    thresholds_ : dict of str to float
+        What the gain had to exceed.
+    n_labeled_ : int
+        Rows with a label.
+    n_features_in_ : int
+        Columns, or pixels times channels.
+    feature_names_in_ : ndarray of str
+        Column names of a DataFrame; absent otherwise.
+
+    See Also
+    --------
+    sklearn_ssl.model_selection.compare_representations : Shows how they compare on rows
+        that were not pretrained on.
+
+    Notes
+    -----
+    The rows that the inner folds test were pretrained on, without labels, as unlabelled
+    rows are. An outer cross-validation of the whole Pipeline remains honest.
+
+    Of classes with fewer labelled rows than there are folds, none has a say.
+
+    What pretrains without labels refuses it: :class:`SSLClassifier`,
+    :class:`SSLRegressor` and
+    :func:`~sklearn_ssl.model_selection.label_efficiency_curve`. To the former two pass
+    it fitted, in a :class:`~sklearn.frozen.FrozenEstimator`.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine
+       Learning 52, 2003. https://doi.org/10.1023/A:1024068626366
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_ssl import SCARF, AutoSSL
+    >>> X, y = load_wine(return_X_y=True)
+    >>> auto = AutoSSL(methods=[SCARF(max_epochs=2)], random_state=0)
+    >>> pipeline = make_pipeline(auto, LogisticRegression()).fit(X, y)
+    >>> sorted(auto.scores_)
+    ['SCARF', 'raw']
+    """
+
+    # What pretrains without labels must not take it for a transformer like others.
+    chooses_by_labels: ClassVar[bool] = True
+
+    methods: object = "auto"
+    estimator: object = None
+    modality: object = "auto"
+    scoring: object = None
+    cv: int = 5
+    prior_labels: float = 20.0
+    unlabeled: object = "auto"
+    random_state: object = None
+
+    def fit(self, X, y=None, *, X_unlabeled=None):
+        """Pretrain each method on all rows, and choose by those with a label.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+            n rows of what the methods read.
+        y : array-like of shape (n,) or None, default=None
+            Labels or targets, with marks in place of those that are unknown.
+        X_unlabeled : like X or None, default=None
+            More rows without labels, in another number than those of X.
+
+        Returns
+        -------
+        self : AutoSSL
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the parameters or the data are unfit.
+        """
+        with unchanged_on_error(self):
+            self._fit(X, y, X_unlabeled)
+        return self
+
+    def transform(self, X):
+        """Embed X by what was chosen.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or list of images
+
+        Returns
+        -------
+        Z : ndarray of shape (n, d)
+        """
+        check_is_fitted(self)
+        return np.asarray(self.transformer_.transform(X))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "transformer_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        first = next(iter(self._methods().values()))
+        inside = get_tags(first)
+        tags.input_tags = copy.copy(inside.input_tags)
+        tags.input_tags.sparse = False
+        tags.transformer_tags = copy.copy(inside.transformer_tags)
+        return tags
+
+    # How it does it -------------------------------------------------------------------
+
+    def _fit(self, X, y, X_unlabeled):
+        check_number("cv", self.cv, Integral, 2)
+        if self.prior_labels != np.inf:
+            check_number("prior_labels", self.prior_labels, Real, 0)
+        X, y = indexable(X, y)
+        methods = self._methods(X)
+        candidates = {RAW: raw_like(methods, self.modality), **methods}
+        rows, labels = self._labels(y)
+        seed = self._seed()
+        judge = seeded(self._judge(labels), seed)
+        folds = _folds(labels, self.cv, is_classifier(judge), seed)
+        if not folds:
+            name = RAW if len(rows) else next(iter(methods))
+            candidates = {name: candidates[name]}
+        X_all = with_unlabeled(X, X_unlabeled)
+        fitted = {n: seeded(c, seed).fit(X_all) for n, c in candidates.items()}
+        scores, gains, thresholds = {}, {}, {}
+        if folds:
+            X_labeled = _safe_indexing(X, rows)
+            how = dict(cv=folds, scoring=self.scoring, error_score="raise")
+            for name, transformer in fitted.items():
+                Z = np.asarray(transformer.transform(X_labeled), np.float64)
+                scores[name] = cross_val_score(judge, Z, labels, **how)
+            n_train, n_test = (len(part) for part in folds[0])
+            name, gains, thresholds = choose(scores, n_train, n_test, self.prior_labels)
+        for attribute in [known for known in vars(self) if known.endswith("_")]:
+            delattr(self, attribute)  # of an earlier fit, which may have had others
+        self.method_, self.transformer_, self.n_labeled_ = name, fitted[name], len(rows)
+        self.scores_, self.gains_, self.thresholds_ = scores, gains, thresholds
+        for attribute in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.transformer_, attribute):
+                setattr(self, attribute, getattr(self.transformer_, attribute))
+        one = self.transformer_.transform(_safe_indexing(X, [0]))
+        self._n_features_out = np.shape(one)[1]
+
+    def _methods(self, X=None):
+        """The methods by name; those of "auto" suit X, or are for tables without."""
+        if not (isinstance(self.methods, str) and self.methods == "auto"):
+            return by_name(self.methods)
+        kind = "table"
+        if X is not None:
+            known = tuple(_METHODS)
+            kind = resolve_modality(self.modality, X, known, type(self).__name__).name
+        return by_name([method(modality=self.modality) for method in _METHODS[kind]])
+
+    def _labels(self, y):
+        """Row numbers of those that are labelled, and their labels."""
+        if y is None:
+            return np.arange(0), np.arange(0)
+        y = np.asarray(y)
+        if y.shape[1:] not in ((), (1,)):
+            raise ValueError(f"y must have one column, got {y.shape[1]}.")
+        y, marker = y.ravel(), self.unlabeled
+        if self.estimator is not None and not is_classifier(self.estimator):
+            marker = unless_auto(marker, np.nan)
+        unlabeled = find_unlabeled(y, marker_of_targets(y, marker))
+        rows = np.flatnonzero(~unlabeled)
+        return rows, take_labels(y, rows)
+
+    def _judge(self, labels):
+        if self.estimator is not None:
+            return self.estimator
+        if labels.dtype.kind == "f" and not is_whole(labels):
+            return Ridge()
+        return LogisticRegression(max_iter=1000)
+
+    def _seed(self):
+        if self.random_state is None:
+            return None
+        from sklearn_ssl.engine.random import as_seed
+
+        return as_seed(self.random_state)
+
+
+def choose(scores, n_train, n_test, prior_labels):
+    """Choose the raw columns, or a method that gains more than a threshold.
+
+    The threshold is ``error * sqrt(1 + prior_labels / n_labeled)``. To see why, let the
+    gain that was found have a normal error, and let the prior be as normal, about 0, as
+    `prior_labels` labelled rows would make it if they were all that was known: of
+    variance ``error**2 * n_labeled / prior_labels``. Then, with ``share = n_labeled /
+    (n_labeled + prior_labels)``, the gain has the mean ``share * gain`` and the
+    variance ``share * error**2``, and is above 0 by one standard deviation where
+    ``gain`` exceeds the threshold.
+
+    Parameters
+    ----------
+    scores : dict of str to ndarray of shape (n_folds,)
+        Of "raw" and of each method, on the same folds.
+    n_train, n_test : int
+        Labelled rows of which a fold trains and tests; `n_labeled` is their sum.
+    prior_labels : float
+        Labelled rows that the belief in raw is worth.
+
+    Returns
+    -------
+    name : str
+        The method that exceeds its threshold by most, or "raw" if none does.
+    gains, thresholds : dict of str to float
+        By method.
+    """
+    weight = math.sqrt(1 + prior_labels / (n_train + n_test))
+    gains, thresholds = {}, {}
+    for name in scores:
+        if name != RAW:
+            difference = np.subtract(scores[name], scores[RAW])
+            gains[name] = float(difference.mean())
+            thresholds[name] = corrected_error(difference, n_train, n_test) * weight
+    margins = {name: gains[name] - thresholds[name] for name in gains}
+    best = max(margins, key=margins.get)
+    return best if margins[best] > 0 else RAW, gains, thresholds
+
+
+def _folds(labels, n_folds, classify, seed):
+    """Folds of the labelled rows, repeated; none if there are too few.
+
+    Of the classes, those with fewer rows than there are folds are left out, and there
+    are as many folds as the second largest class has rows, at most.
+    """
+    rows = np.arange(len(labels))
+    if classify:
+        _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        n_folds = min(n_folds, np.sort(counts)[-2] if len(counts) > 1 else 0)
+        rows = rows[counts[codes] >= n_folds]
+    else:
+        n_folds = min(n_folds, len(rows) // 2)  # two rows have a score
+    if n_folds < 2:
+        return []
+    n_repeats = int(np.clip(_ROWS_TO_SCORE // len(rows), *_REPEATS))
+    splitter = RepeatedStratifiedKFold if classify else RepeatedKFold
+    rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(1))
+    splits = splitter(n_splits=n_folds, n_repeats=n_repeats, random_state=rng)
+    folds = splits.split(rows, labels[rows] if classify else None)
+    return [(rows[train], rows[test]) for train, test in folds]

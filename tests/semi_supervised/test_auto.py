@@ -1,0 +1,410 @@
+"""AutoSSL: a method where the labels speak for it, the raw columns elsewhere."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from sklearn_ssl import SCARF, AutoSSL, SimCLR, SSLClassifier
+from sklearn_ssl._candidates import RawFeatures
+from sklearn_ssl.encoders import MLP
+from sklearn_ssl.inspection import PretrainingDisplay
+from sklearn_ssl.model_selection import label_efficiency_curve
+from sklearn_ssl.semi_supervised.auto import _folds, choose
+from tests.helpers import make, make_data
+from tests.test_common import EXTRA_CHECKS
+
+
+class Noise(TransformerMixin, BaseEstimator):
+    """Random features, whatever the row; notes the rows of each fit."""
+
+    fits = []
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        type(self).fits.append((type(self).__name__, len(X), y is not None))
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return np.random.default_rng(0).normal(size=(len(X), 5))
+
+
+class Product(Noise):
+    """What the first two columns tell together, and neither alone."""
+
+    def transform(self, X):
+        return 10 * X[:, :1] * X[:, 1:2]
+
+
+@pytest.fixture(autouse=True)
+def no_fits():
+    Noise.fits.clear()
+
+
+@pytest.fixture(scope="module")
+def xor():
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    return X, (X[:, 0] * X[:, 1] > 0).astype(int)
+
+
+# The rule -----------------------------------------------------------------------------
+
+
+def _scores(gain, spread, n_folds=10):
+    """Scores of raw, and of a method with a gain that spreads over folds."""
+    noise = np.random.default_rng(0).normal(size=n_folds)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    return {"raw": np.full(n_folds, 0.5), "a": 0.5 + gain + spread * noise}
+
+
+def test_the_threshold_is_where_the_posterior_is_one_deviation_above_zero():
+    n, prior, spread = 50, 30, 0.1
+    error = spread * np.sqrt(1 / 10 + 10 / 40)
+    _, gains, thresholds = choose(_scores(0.07, spread), 40, 10, prior)
+    assert gains["a"] == pytest.approx(0.07)
+    # A normal prior of the variance that `prior` rows would have, and a normal error.
+    prior_variance, variance = error**2 * n / prior, error**2
+    posterior = 1 / (1 / prior_variance + 1 / variance)
+
+    def above_zero(gain):
+        return stats.norm.cdf(posterior * gain / variance / np.sqrt(posterior))
+
+    assert above_zero(thresholds["a"]) == pytest.approx(stats.norm.cdf(1))
+    for factor, name in ((0.99, "raw"), (1.01, "a")):
+        scores = _scores(factor * thresholds["a"], spread)
+        assert choose(scores, 40, 10, prior)[0] == name
+
+
+def test_shrinkage_at_its_ends():
+    scores = _scores(0.1, 0.1)
+    error = 0.1 * np.sqrt(1 / 10 + 1 / 4)
+    threshold = {
+        (n, prior): choose(scores, 0.8 * n, 0.2 * n, prior)[2]["a"]
+        for n in (1, 20, 1e9)
+        for prior in (0, 20, np.inf)
+    }
+    for n in (1, 20, 1e9):
+        assert threshold[n, 0] == pytest.approx(error)  # one standard error
+        assert threshold[n, np.inf] == np.inf  # never
+    assert threshold[20, 20] == pytest.approx(error * 2**0.5)
+    assert threshold[1, 20] == pytest.approx(error * 21**0.5)
+    assert threshold[1e9, 20] == pytest.approx(error)
+    # The same gain: noise of few labels, news of many.
+    assert choose(scores, 4, 1, 20)[0] == "raw"
+    assert choose(scores, 400, 100, 20)[0] == "a"
+
+
+@pytest.mark.parametrize("prior", [0, 20, np.inf])
+def test_what_does_not_gain_is_never_chosen(prior):
+    assert choose(_scores(0, 0), 40, 10, prior)[0] == "raw"
+    assert choose(_scores(-0.1, 0), 40, 10, prior)[0] == "raw"
+    assert choose(_scores(-0.1, 0.01), 40, 10, prior)[0] == "raw"
+    assert choose(_scores(0.3, 0), 40, 10, np.inf)[0] == "raw"
+    assert choose(_scores(0.3, 0), 40, 10, 20)[0] == "a"
+
+
+def test_the_surest_gain_is_chosen():
+    scores = _scores(0.1, 0.01) | {"b": _scores(0.12, 0.2)["a"]}
+    name, gains, _ = choose(scores, 40, 10, 0)
+    assert gains["b"] > gains["a"]
+    assert name == "a"
+
+
+# What it fits and chooses -------------------------------------------------------------
+
+
+def test_chooses_what_holds_the_label(xor):
+    X, y = xor
+    auto = AutoSSL(methods={"noise": Noise(), "product": Product()}).fit(X, y)
+    assert auto.method_ == "product"
+    assert isinstance(auto.transformer_, Product)
+    assert_array_equal(auto.transform(X), Product().transform(X))
+    assert list(auto.scores_) == ["raw", "noise", "product"]
+    assert list(auto.gains_) == list(auto.thresholds_) == ["noise", "product"]
+    assert auto.gains_["product"] > auto.thresholds_["product"]
+    assert auto.n_labeled_ == 200
+    cautious = AutoSSL(methods=[Product()], prior_labels=np.inf).fit(X, y)
+    assert cautious.method_ == "raw"
+
+
+def test_keeps_raw_before_noise(wine):
+    X, _, few = wine
+    auto = AutoSSL(methods=[Noise()], random_state=0).fit(X, few)
+    assert auto.method_ == "raw"
+    assert auto.gains_["Noise"] < 0
+    assert_array_equal(auto.transform(X), RawFeatures().fit_transform(X))
+    assert auto.n_labeled_ == 89
+
+
+def test_scores_are_paired_and_cross_validated(wine):
+    X, _, few = wine
+    auto = AutoSSL(methods=[PCA(3)], scoring="balanced_accuracy", random_state=0)
+    auto.fit(X, few)
+    rows = np.flatnonzero(few != -1)
+    folds = _folds(few[rows], 5, True, 0)
+    assert len(folds) == 5 * 5
+    for name, transformer in {
+        "raw": RawFeatures(),
+        "PCA": PCA(3, random_state=0),
+    }.items():
+        Z = transformer.fit(X).transform(X[rows]).astype(float)
+        expected = cross_val_score(
+            LogisticRegression(max_iter=1000), Z, few[rows], cv=folds,
+            scoring="balanced_accuracy",
+        )  # fmt: skip
+        assert_allclose(auto.scores_[name], expected)
+
+
+def test_pretrains_once_on_all_rows_without_labels(wine):
+    X, y, few = wine
+    auto = AutoSSL(methods=[Noise(), Product()])
+    auto.fit(X, few)
+    assert Noise.fits == [("Noise", 178, False), ("Product", 178, False)]
+    Noise.fits.clear()
+    auto.fit(X[:80], y[:80], X_unlabeled=X[80:])
+    assert Noise.fits == [("Noise", 178, False), ("Product", 178, False)]
+    assert auto.n_labeled_ == 80
+
+
+def test_without_labels_it_is_the_first_method(wine):
+    X, y, _ = wine
+    for labels in (None, np.full(len(y), -1), np.full(len(y), np.nan)):
+        Noise.fits.clear()
+        auto = AutoSSL(methods=[Product(), Noise()]).fit(X, labels)
+        assert auto.method_ == "Product"
+        assert Noise.fits == [("Product", 178, False)]
+        assert auto.scores_ == auto.gains_ == auto.thresholds_ == {}
+        assert auto.n_labeled_ == 0
+
+
+def test_the_first_method_comes_beside_the_raw_columns(wine):
+    X, _, _ = wine
+    auto = AutoSSL(methods=[make(SCARF)]).fit(X)
+    raw = RawFeatures().fit_transform(X)
+    assert_allclose(auto.transform(X)[:, -13:] * 2**0.5, raw, atol=1e-5)
+
+
+@pytest.mark.parametrize("labeled", [[0, 60, 150], [0, 1, 2, 3, 4]])
+def test_too_few_labels_keep_raw(labeled):
+    X, y = load_wine(return_X_y=True)
+    few = np.full(len(y), -1)
+    few[labeled] = y[labeled]
+    auto = AutoSSL(methods=[Product()]).fit(X, few)
+    assert auto.method_ == "raw"
+    assert auto.n_labeled_ == len(labeled)
+    assert auto.scores_ == {}
+    assert Noise.fits == []  # nothing to pretrain for
+
+
+def test_folds():
+    labels = np.repeat(["a", "b", "c"], [30, 4, 2])
+    folds = _folds(labels, 5, True, 0)
+    assert len(folds) == 4 * 5
+    for train, test in folds:
+        assert set(labels[train]) == set(labels[test]) == {"a", "b"}
+        assert not set(train) & set(test)
+    assert len(_folds(np.repeat([0, 1], 1000), 5, True, 0)) == 5  # many rows: once
+    assert len(_folds(np.arange(7.0), 5, False, 0)) == 3 * 5
+    assert _folds(np.arange(3.0), 5, False, 0) == []
+    assert _folds(np.repeat([0, 1], [9, 1]), 5, True, 0) == []
+    first, again, other = (_folds(labels, 5, True, seed) for seed in (0, 0, 1))
+    assert all((a[1] == b[1]).all() for a, b in zip(first, again, strict=True))
+    assert any((a[1] != b[1]).any() for a, b in zip(first, other, strict=True))
+
+
+def test_kinds_of_labels(xor):
+    X, y = xor
+    shown = np.arange(len(y)) % 4 > 0
+    text = np.array(["no", "yes"], dtype=object)[y]
+    marked = {
+        "int": np.where(shown, y, -1),
+        "nan": np.where(shown, y, np.nan),
+        "text": np.where(shown, text, None),
+        "pandas": pd.Series(np.where(shown, y, None), dtype="Int64"),
+        "column": np.where(shown, y, -1)[:, None],
+    }
+    for labels in marked.values():
+        auto = AutoSSL(methods=[Product()], random_state=0).fit(X, labels)
+        assert auto.n_labeled_ == 150
+        assert auto.method_ == "Product"
+    signs = AutoSSL(methods=[Product()], unlabeled=None).fit(X, 2 * y - 1)
+    assert signs.n_labeled_ == 200
+
+
+def test_targets():
+    X, y = load_diabetes(return_X_y=True)
+    y = np.where(np.arange(len(y)) % 2, np.nan, y - y.mean())
+    auto = AutoSSL(methods={"one": PCA(1), "noise": Noise()}).fit(X, y)
+    assert auto.method_ == "raw"
+    assert auto.n_labeled_ == 221
+    whole = np.where(np.isnan(y), np.nan, y.round())
+    auto = AutoSSL(methods=[Noise()], estimator=Ridge()).fit(X, whole)
+    assert auto.scores_["raw"].mean() > 0.2
+    steps = np.arange(442) - 200  # of which one is -1
+    assert AutoSSL(methods=[Noise()], estimator=Ridge()).fit(X, steps).n_labeled_ == 442
+
+
+def test_images():
+    images = make_data("image")
+    y = (images.mean(axis=(1, 2)) > np.median(images.mean(axis=(1, 2)))).astype(int)
+    auto = AutoSSL(methods=[make(SimCLR, modality="image", max_epochs=0)])
+    auto.fit(images, y)
+    assert auto.n_features_in_ == 64
+    assert auto.scores_["raw"].mean() > 0.8
+
+
+def test_methods_by_modality():
+    table = AutoSSL()._methods(make_data("table"))
+    assert list(table) == ["SimCLR", "DenoisingAutoencoder", "SimSiam"]
+    images = AutoSSL(modality="image")._methods(make_data("image"))
+    assert list(images) == ["SimCLR", "LeJEPA"]
+    assert {method.modality for method in images.values()} == {"image"}
+
+
+# As an estimator ----------------------------------------------------------------------
+
+
+def _auto(**params):
+    small = SCARF(max_epochs=1, encoder=MLP(hidden=(16, 16)))
+    return AutoSSL(methods=[small], **params)
+
+
+def _checks():
+    for estimator, check in estimator_checks_generator(_auto()):
+        function = check
+        while hasattr(function, "func"):
+            function = function.func
+        yield pytest.param(estimator, check, id=function.__name__)
+
+
+@pytest.fixture
+def one_repeat(monkeypatch):
+    """The scores do not matter."""
+    monkeypatch.setattr("sklearn_ssl.semi_supervised.auto._REPEATS", (1, 1))
+
+
+@pytest.mark.parametrize("estimator, check", list(_checks()))
+def test_sklearn_checks(estimator, check, one_repeat):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:X .*feature names:UserWarning")
+@pytest.mark.parametrize("name", EXTRA_CHECKS)
+def test_extra_sklearn_checks(name, one_repeat):
+    if hasattr(estimator_checks, name):
+        getattr(estimator_checks, name)("AutoSSL", _auto())
+
+
+def test_in_a_pipeline(wine):
+    X, y, _ = wine
+    pipeline = make_pipeline(_auto(random_state=0), LogisticRegression(max_iter=1000))
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.9
+    pipeline.fit(X, y)
+    again = pickle.loads(pickle.dumps(pipeline))
+    assert_array_equal(again.predict(X), pipeline.predict(X))
+    auto = pipeline[0].set_output(transform="pandas")
+    frame = auto.transform(X)
+    assert list(frame.columns) == list(auto.get_feature_names_out())
+    assert frame.columns[0] == "autossl0"
+
+
+def test_more_rows_are_routed(wine, routing):
+    X, y, _ = wine
+    auto = AutoSSL(methods=[Product()]).set_fit_request(X_unlabeled=True)
+    pipeline = Pipeline(
+        [("scale", StandardScaler()), ("ssl", auto), ("last", LogisticRegression())],
+        transform_input=["X_unlabeled"],
+    )
+    pipeline.fit(X[:80], y[:80], X_unlabeled=X[80:])
+    assert Noise.fits == [("Product", 178, False)]
+    assert pipeline["ssl"].n_labeled_ == 80
+
+
+def test_a_table_with_text(wine):
+    frame = make_data("table")
+    y = (frame["city"] == "Bern").astype(int)
+    auto = _auto(random_state=0).fit(frame, y)
+    assert list(auto.feature_names_in_) == list(frame.columns)
+    assert auto.method_ == "raw"  # one-hot columns tell all
+    with pytest.raises(ValueError, match="feature names"):
+        auto.transform(frame.rename(columns={"a": "A"}))
+
+
+def test_repeatable(wine):
+    X, _, few = wine
+    before = np.random.get_state()[1].tolist()
+    first, again = (clone(_auto(random_state=3)).fit(X, few) for _ in range(2))
+    for name, scores in first.scores_.items():
+        assert_array_equal(scores, again.scores_[name])
+    assert first.method_ == again.method_
+    assert_array_equal(first.transform(X), again.transform(X))
+    _auto().fit(X, few)
+    assert np.random.get_state()[1].tolist() == before
+
+
+def test_the_chosen_method_can_be_looked_at(wine):
+    pytest.importorskip("matplotlib")
+    auto = _auto().fit(wine[0])
+    display = PretrainingDisplay.from_estimator(auto)
+    assert_allclose(display.loss, auto.transformer_.loss_curve_)
+
+
+def test_a_failed_fit_leaves_the_last_one(wine):
+    X, y, _ = wine
+    auto = AutoSSL(methods=[Product()]).fit(X, y)
+    with pytest.raises(ValueError, match="cv must be an int"):
+        auto.set_params(cv=1).fit(X, y)
+    assert auto.n_features_in_ == 13
+    assert auto.transform(X).shape == (178, auto._n_features_out)
+
+
+# Errors -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "params, error, message",
+    [
+        ({"prior_labels": -1}, ValueError, "prior_labels must be a number"),
+        ({"methods": []}, ValueError, "methods is empty"),
+        ({"methods": {"raw": SCARF()}}, ValueError, "'raw' is taken"),
+        ({"methods": "SCARF"}, TypeError, "a list of transformers or a dict"),
+    ],
+)
+def test_bad_parameters(params, error, message, wine):
+    with pytest.raises(error, match=message):
+        AutoSSL(**params).fit(*wine[:2])
+
+
+def test_bad_labels(wine):
+    X, y, _ = wine
+    with pytest.raises(ValueError, match="one column, got 2"):
+        _auto().fit(X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        _auto().fit(X, y[1:])
+
+
+def test_what_pretrains_without_labels_refuses_it(wine):
+    X, y, few = wine
+    with pytest.raises(TypeError, match=r"AutoSSL chooses by labels.*FrozenEstimator"):
+        SSLClassifier(_auto()).fit(X, few)
+    estimators = {"a": make_pipeline(_auto(), LogisticRegression())}
+    with pytest.raises(ValueError, match="'a' chooses by labels"):
+        label_efficiency_curve(estimators, X, y)
+    frozen = FrozenEstimator(AutoSSL(methods=[Product()]).fit(X, few))
+    assert SSLClassifier(frozen).fit(X, few).score(X, y) > 0.9
