@@ -16,6 +16,8 @@ from sklearn_ssl.joint_embedding.swav import SwAV
 from sklearn_ssl.joint_embedding.vicreg import VICReg
 from sklearn_ssl.masked.data2vec import Data2Vec
 from sklearn_ssl.masked.mae import MaskedAutoencoder
+from sklearn_ssl.masked.masked_features import MaskedFeatures
+from sklearn_ssl.masked.vime import VIME
 from sklearn_ssl.pretext.bin_prediction import BinPrediction
 from sklearn_ssl.pretext.deep_cluster import DeepCluster
 from sklearn_ssl.pretext.jigsaw import Jigsaw
@@ -34,6 +36,7 @@ METHODS = (
     Jigsaw,
     LeJEPA,
     MaskedAutoencoder,
+    MaskedFeatures,
     MoCo,
     NNCLR,
     RelativeLocation,
@@ -43,6 +46,7 @@ METHODS = (
     SimSiam,
     SwAV,
     VICReg,
+    VIME,
     VariationalAutoencoder,
 )
 
@@ -60,7 +64,7 @@ def all_methods():
     >>> sorted(all_methods())
     ['Autoencoder', 'BYOL', 'BarlowTwins', 'BinPrediction', 'DINO', 'Data2Vec',
      'DeepCluster', 'DenoisingAutoencoder', 'Jigsaw', 'LeJEPA', 'MaskedAutoencoder',
-     'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction', 'SCARF', 'SimCLR',
-     'SimSiam', 'SwAV', 'VICReg', 'VariationalAutoencoder']
+     'MaskedFeatures', 'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction',
+     'SCARF', 'SimCLR', 'SimSiam', 'SwAV', 'VICReg', 'VIME', 'VariationalAutoencoder']
     """
     return {method.__name__: method for method in METHODS}

@@ -32,3 +32,12 @@ def record(module, name):
 
     setattr(module, name, recording)
     return inputs, outputs
+
+
+def with_gradient(task, name):
+    """A list of a module's outputs as they come, which keep their gradient."""
+    outputs = []
+    task.get_submodule(name).register_forward_hook(
+        lambda module, args, output: outputs.append(output) or output.retain_grad()
+    )
+    return outputs
