@@ -39,8 +39,9 @@ class MaskedFeatures(DenoisingAutoencoder):
 
     Notes
     -----
-    This is the part of [1]_ that uses no labels. There, the embedding was fine-tuned:
-    see :class:`SSLClassifier`.
+    This is the part of [1]_ that uses no labels. There, the encoder was fine-tuned: see
+    :class:`SSLClassifier`. All columns weigh the same here; the code of [1]_ takes the
+    mean over numbers and the sum over categories.
 
     References
     ----------

@@ -8,7 +8,7 @@ from sklearn_ssl import VIME
 from sklearn_ssl.encoders import MLP
 from tests.autoencoding.helpers import reconstruction_formula
 from tests.helpers import numeric_gradient, ready_task, watch
-from tests.masked.helpers import WINE, untrained_task, with_gradient
+from tests.masked.helpers import WINE, copies, untrained_task, with_gradient
 
 SMALL = {"encoder": MLP(hidden=(16, 8))}
 
@@ -80,11 +80,10 @@ def test_a_cell_that_got_its_own_value_counts_as_not_replaced():
 
 
 def test_both_heads_learn():
-    """Copies of one column tell what does not fit, and what it was."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 1)) + 0.1 * rng.normal(size=(400, 6))
-    vime = VIME(encoder=MLP(hidden=(32, 32)), max_epochs=40, batch_size=100)
-    vime.set_params(learning_rate=5e-3, random_state=0).fit(X)
+    """What does not fit the other columns, and what it was."""
+    X = copies()
+    vime = VIME(encoder=MLP(hidden=(64, 64)), max_epochs=60, batch_size=50)
+    vime.set_params(learning_rate=0.01, random_state=0).fit(X)
     task, batch = ready_task(vime, X, n_rows=None)
     task.eval()
     with torch.no_grad():
