@@ -151,7 +151,7 @@ def find_autoencoder(estimator, X):
         If the method inside does not restore rows from their embedding.
     """
     method, X = find_method(estimator, X)
-    if not hasattr(method, "_cell_errors"):
+    if not hasattr(method, "score_samples"):
         raise TypeError(
             "This needs an autoencoder, which restores rows from their embedding, got "
             f"{type(method).__name__}."

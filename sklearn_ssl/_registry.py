@@ -17,6 +17,8 @@ from sklearn_ssl.joint_embedding.swav import SwAV
 from sklearn_ssl.joint_embedding.vicreg import VICReg
 from sklearn_ssl.masked.data2vec import Data2Vec
 from sklearn_ssl.masked.mae import MaskedAutoencoder
+from sklearn_ssl.masked.masked_features import MaskedFeatures
+from sklearn_ssl.masked.vime import VIME
 from sklearn_ssl.pretext.bin_prediction import BinPrediction
 from sklearn_ssl.pretext.deep_cluster import DeepCluster
 from sklearn_ssl.pretext.jigsaw import Jigsaw
@@ -35,6 +37,7 @@ METHODS = (
     Jigsaw,
     LeJEPA,
     MaskedAutoencoder,
+    MaskedFeatures,
     MoCo,
     NNCLR,
     RelativeLocation,
@@ -45,6 +48,7 @@ METHODS = (
     SubTab,
     SwAV,
     VICReg,
+    VIME,
     VariationalAutoencoder,
 )
 
@@ -62,7 +66,8 @@ def all_methods():
     >>> sorted(all_methods())
     ['Autoencoder', 'BYOL', 'BarlowTwins', 'BinPrediction', 'DINO', 'Data2Vec',
      'DeepCluster', 'DenoisingAutoencoder', 'Jigsaw', 'LeJEPA', 'MaskedAutoencoder',
-     'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction', 'SCARF', 'SimCLR',
-     'SimSiam', 'SubTab', 'SwAV', 'VICReg', 'VariationalAutoencoder']
+     'MaskedFeatures', 'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction',
+     'SCARF', 'SimCLR', 'SimSiam', 'SubTab', 'SwAV', 'VICReg', 'VIME',
+     'VariationalAutoencoder']
     """
     return {method.__name__: method for method in METHODS}

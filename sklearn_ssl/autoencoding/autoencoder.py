@@ -84,9 +84,11 @@ class Autoencoder(SSLTransformer):
         self._add_decoder(task, task.n_outputs)
 
     def _add_decoder(self, task, n_inputs):
+        task.decoder = task.inputs.decoder(n_inputs, self._hidden_width(task))
+
+    def _hidden_width(self, task):
         # A narrow embedding is meant to be the only bottleneck.
-        hidden = max(task.n_outputs, _MIN_HIDDEN)
-        task.decoder = task.inputs.decoder(n_inputs, hidden)
+        return max(task.n_outputs, _MIN_HIDDEN)
 
     def _loss(self, task, batch):
         output = self._reconstruct(task, task.view(batch))

@@ -109,6 +109,9 @@ class SubTab(Autoencoder):
         z = task.head(h).unflatten(0, (k, -1))
         return restored + objectives.subset_agreement(z, self.temperature)
 
+    def _reconstruct(self, task, batch):
+        return task.decoder(self._encode(task, batch))
+
     def _encode(self, task, batch):
         return self._embed_subsets(task, task.inputs(batch)).mean(dim=0)
 

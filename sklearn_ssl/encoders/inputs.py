@@ -7,6 +7,7 @@ from torch import nn
 
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import unless_auto
+from sklearn_ssl.encoders.mlp import projection_head
 
 
 class TabularInput(nn.Module):
@@ -114,6 +115,33 @@ class TabularInput(nn.Module):
         if self.n_missing:
             present[:, self.missing_columns] = batch["missing"] == 0
         return present
+
+    def changed(self, batch, view):
+        """Which cells of a batch its view changed: boolean, shape (n, n_columns).
+
+        Columns of numbers, then of categories, as in `columns_of_output`. A number and
+        its being missing are one cell.
+        """
+        parts = []
+        if self.n_numbers:
+            numbers = batch["numbers"] != view["numbers"]
+            if self.n_missing:
+                missing = batch["missing"] != view["missing"]
+                numbers[:, self.missing_columns] |= missing
+            parts.append(numbers)
+        if self.cardinalities:
+            parts.append(batch["categories"] != view["categories"])
+        return torch.cat(parts, dim=1)
+
+    def change_head(self, n_inputs, hidden):
+        """A network from an embedding to what `change_loss` takes: a logit a column."""
+        n_columns = len(self.columns_of_output)
+        return projection_head(n_inputs, hidden, n_columns, batch_norm=False)
+
+    def change_loss(self, output, batch, view):
+        """Mean over columns of the cross-entropy of which cells a view changed."""
+        changed = self.changed(batch, view).float()
+        return objectives.binary_cross_entropy(output, changed) / changed.shape[1]
 
     def decoder(self, n_inputs, hidden):
         """A network from an embedding to what `reconstruction_loss` takes."""

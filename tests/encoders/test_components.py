@@ -12,6 +12,7 @@ from sklearn_ssl.encoders.inputs import ImageInput, TabularInput
 from sklearn_ssl.encoders.mlp import projection_head
 from sklearn_ssl.engine.optimization import make_optimizer
 from sklearn_ssl.engine.random import WEIGHTS, make_generator, seeded_initialization
+from tests.helpers import numeric_gradient
 
 WINE = load_wine().data[:60]
 DIGITS = load_digits().images[:32].astype(np.float32)
@@ -253,6 +254,59 @@ def test_a_category_weighs_as_much_as_a_number():
         codes = torch.arange(2, n_codes)[:, None]
         mean_square = inputs({"categories": codes}).square().sum(dim=1).mean()
         assert_allclose(mean_square.item(), 1, atol=0.15)
+
+
+def test_changed_cells(tabular, batch):
+    view = {name: tensor.clone() for name, tensor in batch.items()}
+    assert not tabular.changed(batch, view).any()
+    view["numbers"][0, 0] = 0.6
+    view["missing"][1, 0] = 0.0  # of the second number, which is 0 either way
+    view["categories"][0, 2] = 4
+    view["categories"][1, 0] = 2
+    expected = [[True, False, False, False, True], [False, True, True, False, False]]
+    assert tabular.changed(batch, view).tolist() == expected
+    assert tabular.changed(view, batch).tolist() == expected
+
+
+def test_a_number_and_its_being_missing_are_one_cell(tabular, batch):
+    view = {name: tensor.clone() for name, tensor in batch.items()}
+    view["numbers"][0, 1], view["missing"][0, 0] = 0.0, 1.0
+    changed = tabular.changed(batch, view)
+    assert changed.shape == (2, len(tabular.columns_of_output))
+    assert changed.sum() == changed[0, 1] == 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        (TabularInput(2, [], []), ["numbers"]),
+        (TabularInput(2, [1], []), ["numbers", "missing"]),
+        (TabularInput(0, [], [4, 3, 6]), ["categories"]),
+    ],
+    ids=["numbers", "with gaps", "categories"],
+)
+def test_changed_cells_of_one_kind_of_columns(inputs, names, batch):
+    batch = {name: batch[name] for name in names}
+    view = batch | {names[0]: batch[names[0]].flip(0)}
+    expected = batch[names[0]] != view[names[0]]
+    assert expected.any() and torch.equal(inputs.changed(batch, view), expected)
+
+
+def test_loss_of_changed_cells(tabular, batch):
+    view = batch | {"categories": batch["categories"].flip(0)}
+    changed = np.array([[0, 0, 1, 1, 1]] * 2)
+    logits = np.random.default_rng(0).normal(size=(2, 5))
+
+    def loss(logits):
+        p = 1 / (1 + np.exp(-logits))
+        return -np.log(np.where(changed, p, 1 - p)).mean()
+
+    output = torch.tensor(logits, dtype=torch.float32, requires_grad=True)
+    value = tabular.change_loss(output, batch, view)
+    value.backward()
+    assert_allclose(value.item(), loss(logits), rtol=1e-6)
+    assert_allclose(output.grad, numeric_gradient(loss, logits), atol=1e-7)
+    assert tabular.change_head(7, 4)(torch.zeros(2, 7)).shape == (2, 5)
 
 
 def test_columns_of_the_table(tabular, batch):

@@ -1,5 +1,6 @@
 """What the tests of masked methods share."""
 
+import numpy as np
 from sklearn.datasets import load_digits, load_wine
 
 from sklearn_ssl.encoders import FTTransformer, ViT
@@ -32,3 +33,18 @@ def record(module, name):
 
     setattr(module, name, recording)
     return inputs, outputs
+
+
+def with_gradient(task, name):
+    """A list of a module's outputs as they come, which keep their gradient."""
+    outputs = []
+    task.get_submodule(name).register_forward_hook(
+        lambda module, args, output: outputs.append(output) or output.retain_grad()
+    )
+    return outputs
+
+
+def copies(n_rows=400, n_columns=6):
+    """A table whose columns are noisy copies of one another."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n_rows, 1)) + 0.1 * rng.normal(size=(n_rows, n_columns))
