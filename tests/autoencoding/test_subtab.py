@@ -164,3 +164,12 @@ def test_training_reduces_the_loss():
 def test_invalid_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
         untrained(WINE, **{name: value})
+
+
+def test_score_samples_is_of_the_row_restored_from_the_embedding():
+    subtab = untrained(WINE)
+    task, batch = ready_task(subtab, WINE, n_rows=None)
+    with torch.no_grad():
+        restored = task.eval().decoder(subtab._encode(task, batch))
+    errors = (restored - batch["numbers"]).square().mean(dim=1)
+    assert_allclose(subtab.score_samples(WINE), -errors.numpy(), rtol=1e-4)

@@ -110,3 +110,9 @@ def test_defaults():
 def test_invalid_pretext(value):
     with pytest.raises(ValueError, match="pretext must be"):
         MaskedFeatures(pretext=value).fit(WINE)
+
+
+def test_score_samples_needs_a_reconstruction():
+    assert not hasattr(MaskedFeatures(pretext="mask"), "score_samples")
+    fitted = MaskedFeatures(pretext="reconstruction", max_epochs=1, **SMALL).fit(WINE)
+    assert fitted.score_samples(WINE).shape == (len(WINE),)
