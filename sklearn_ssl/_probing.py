@@ -151,7 +151,8 @@ def find_autoencoder(estimator, X):
         If the method inside does not restore rows from their embedding.
     """
     method, X = find_method(estimator, X)
-    if not hasattr(method, "score_samples"):
+    restores = isinstance(method, SSLTransformer) and hasattr(method, "score_samples")
+    if not restores:
         raise TypeError(
             "This needs an autoencoder, which restores rows from their embedding, got "
             f"{type(method).__name__}."
