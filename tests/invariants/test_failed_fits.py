@@ -1,10 +1,12 @@
 """A failed or interrupted fit leaves the estimator as it was."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_ssl import SCARF
+from sklearn_ssl import BYOL, SCARF
 from sklearn_ssl.engine.network import FittedNetwork
 from tests.helpers import (
     METHODS,
@@ -37,11 +39,25 @@ def bad_rows(cls):
     return X
 
 
-@pytest.mark.parametrize("warm_start", [False, True])
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize(("spoil", "error"), [*SPOILS, BAD_ROWS])
-@pytest.mark.parametrize("start", ["fit", "partial_fit"])
-@pytest.mark.parametrize("cls", METHODS)
+def _failures():
+    """Every combination for a method with a teacher; of others each value once."""
+    calls = ["fit", "partial_fit"]
+    failures = [*SPOILS, BAD_ROWS]
+    for cls in METHODS:
+        everything = product(calls, calls, failures, [False, True])
+        warms = [False, False, True, True]
+        few = zip(calls * 2, calls + calls[::-1], failures, warms, strict=True)
+        for start, method, failure, warm in (
+            everything if cls.values[0] is BYOL else few
+        ):
+            values = *cls.values, start, method, *failure.values, warm
+            name = f"{cls.id}-{start}-{method}-{failure.id}-{warm}"
+            yield pytest.param(*values, id=name)
+
+
+@pytest.mark.parametrize(
+    "cls, start, method, spoil, error, warm_start", list(_failures())
+)
 def test_failed_refit_leaves_the_old_model_whole(
     cls, start, method, spoil, error, warm_start, monkeypatch
 ):
