@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
@@ -23,7 +22,7 @@ from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
 from sklearn_ssl.model_selection import label_efficiency_curve
-from sklearn_ssl.semi_supervised.auto import _folds, choose
+from sklearn_ssl.semi_supervised.auto import _folds
 from tests.helpers import make, make_data
 from tests.test_common import EXTRA_CHECKS
 
@@ -61,69 +60,6 @@ def no_fits():
 def xor():
     X = np.random.default_rng(0).normal(size=(200, 4))
     return X, (X[:, 0] * X[:, 1] > 0).astype(int)
-
-
-# The rule -----------------------------------------------------------------------------
-
-
-def _scores(gain, spread, n_folds=10):
-    """Scores of raw, and of a method with a gain that spreads over folds."""
-    noise = np.random.default_rng(0).normal(size=n_folds)
-    noise = (noise - noise.mean()) / noise.std(ddof=1)
-    return {"raw": np.full(n_folds, 0.5), "a": 0.5 + gain + spread * noise}
-
-
-def test_the_threshold_is_where_the_posterior_is_one_deviation_above_zero():
-    n, prior, spread = 50, 30, 0.1
-    error = spread * np.sqrt(1 / 10 + 10 / 40)
-    _, gains, thresholds = choose(_scores(0.07, spread), 40, 10, prior)
-    assert gains["a"] == pytest.approx(0.07)
-    # A normal prior of the variance that `prior` rows would have, and a normal error.
-    prior_variance, variance = error**2 * n / prior, error**2
-    posterior = 1 / (1 / prior_variance + 1 / variance)
-
-    def above_zero(gain):
-        return stats.norm.cdf(posterior * gain / variance / np.sqrt(posterior))
-
-    assert above_zero(thresholds["a"]) == pytest.approx(stats.norm.cdf(1))
-    for factor, name in ((0.99, "raw"), (1.01, "a")):
-        scores = _scores(factor * thresholds["a"], spread)
-        assert choose(scores, 40, 10, prior)[0] == name
-
-
-def test_shrinkage_at_its_ends():
-    scores = _scores(0.1, 0.1)
-    error = 0.1 * np.sqrt(1 / 10 + 1 / 4)
-    threshold = {
-        (n, prior): choose(scores, 0.8 * n, 0.2 * n, prior)[2]["a"]
-        for n in (1, 20, 1e9)
-        for prior in (0, 20, np.inf)
-    }
-    for n in (1, 20, 1e9):
-        assert threshold[n, 0] == pytest.approx(error)  # one standard error
-        assert threshold[n, np.inf] == np.inf  # never
-    assert threshold[20, 20] == pytest.approx(error * 2**0.5)
-    assert threshold[1, 20] == pytest.approx(error * 21**0.5)
-    assert threshold[1e9, 20] == pytest.approx(error)
-    # The same gain: noise of few labels, news of many.
-    assert choose(scores, 4, 1, 20)[0] == "raw"
-    assert choose(scores, 400, 100, 20)[0] == "a"
-
-
-@pytest.mark.parametrize("prior", [0, 20, np.inf])
-def test_what_does_not_gain_is_never_chosen(prior):
-    assert choose(_scores(0, 0), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(-0.1, 0), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(-0.1, 0.01), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(0.3, 0), 40, 10, np.inf)[0] == "raw"
-    assert choose(_scores(0.3, 0), 40, 10, 20)[0] == "a"
-
-
-def test_the_surest_gain_is_chosen():
-    scores = _scores(0.1, 0.01) | {"b": _scores(0.12, 0.2)["a"]}
-    name, gains, _ = choose(scores, 40, 10, 0)
-    assert gains["b"] > gains["a"]
-    assert name == "a"
 
 
 # What it fits and chooses -------------------------------------------------------------
