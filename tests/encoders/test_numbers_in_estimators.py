@@ -13,6 +13,7 @@ from sklearn_ssl.encoders.inputs import TabularInput
 from sklearn_ssl.encoders.number_embeddings import (
     PiecewiseLinear,
 )
+from sklearn_ssl.engine.training import embedding_health
 from sklearn_ssl.modalities import Tabular
 from tests.encoders.helpers import (
     ENCODERS,
@@ -46,6 +47,17 @@ def test_parameters_reach_the_network():
     frequencies = cloned.set_params(max_epochs=0).fit(WINE)
     frequencies = frequencies._network.task.encoder.embedding.encoding.frequencies
     assert_allclose(frequencies.detach().std(), 0.3, rtol=0.1)
+
+
+@every_embedding
+def test_rows_are_apart_before_training(numbers):
+    """With much smaller frequencies all would look alike, as in a collapse."""
+    encoder = MLP(hidden=(16,), numbers=numbers)
+    scarf = SCARF(encoder=encoder, max_epochs=0, passthrough=False, random_state=0)
+    task = scarf.fit(WINE)._network.task
+    numbers = torch.from_numpy(scarf.modality_.to_arrays(WINE)["numbers"])
+    std, _ = embedding_health(task, {"numbers": numbers})
+    assert std > 0.15
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

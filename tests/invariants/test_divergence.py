@@ -133,4 +133,4 @@ def test_real_rows_do_not_warn_of_collapse(cls):
     with warnings.catch_warnings():
         warnings.simplefilter("error", CollapseWarning)
         estimator = make(cls, max_epochs=10).fit(make_array(cls))
-    assert min(estimator.embedding_std_curve_) > 0.03
+    assert min(estimator.embedding_std_curve_) > 0.05
