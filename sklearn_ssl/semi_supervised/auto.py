@@ -63,7 +63,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     methods : list or dict of transformers, or "auto", default="auto"
         Named by the keys, or by their classes. "auto" tries SimCLR,
-        DenoisingAutoencoder and SimSiam on tables, and SimCLR and LeJEPA on images.
+        DenoisingAutoencoder and SimSiam on tables, and SimCLR and LeJEPA on images. One
+        in a :class:`~sklearn.frozen.FrozenEstimator` is taken as it was pretrained.
     estimator : classifier, regressor or None, default=None
         Judges the features: let it be what will use them. ``None`` stands for
         ``LogisticRegression(max_iter=1000)``, of floats that are not all whole for
@@ -222,7 +223,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             name = RAW if len(rows) else next(iter(methods))
             candidates = {name: candidates[name]}
         X_all = with_unlabeled(X, X_unlabeled)
-        fitted = {n: seeded(c, seed).fit(X_all) for n, c in candidates.items()}
+        fitted = {n: seeded(c, seed).fit(X_all, None) for n, c in candidates.items()}
         scores, gains, thresholds = {}, {}, {}
         if folds:
             X_labeled = _safe_indexing(X, rows)

@@ -118,6 +118,16 @@ def test_pretrains_once_on_all_rows_without_labels(wine):
     assert auto.n_labeled_ == 80
 
 
+def test_methods_that_are_pretrained_already(xor):
+    X, y = xor
+    methods = {"product": Product().fit(X), "noise": Noise().fit(X)}
+    n_fits = len(Noise.fits)
+    frozen = {name: FrozenEstimator(method) for name, method in methods.items()}
+    auto = AutoSSL(methods=frozen, random_state=0).fit(X, y)
+    assert auto.method_ == "product" and len(Noise.fits) == n_fits
+    assert_array_equal(auto.transform(X), Product().transform(X))
+
+
 def test_without_labels_it_is_the_first_method(wine):
     X, y, _ = wine
     for labels in (None, np.full(len(y), -1), np.full(len(y), np.nan)):
