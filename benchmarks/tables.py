@@ -25,6 +25,7 @@ not run again.
 
 import argparse
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -89,19 +90,20 @@ def draw(y, size, is_regression, seed):
     return draw_labels(y, int(size), seed)
 
 
-def choose(methods, X, y, few, model, seed):
+def choose(methods, X, y, few, models, seed):
     """AutoSSL fitted to the labelled rows; the methods are pretrained already."""
     known = np.full(len(y), np.nan if y.dtype.kind == "f" else -1)
     known[few] = y[few]
-    auto = AutoSSL(methods=methods, estimator=model, random_state=seed)
-    return auto.fit(X, known)
+    judge = models["regression"]
+    return AutoSSL(methods=methods, estimator=judge, random_state=seed).fit(X, known)
 
 
-def evaluate(name, is_openml, seed, *, methods, max_time, n_draws):
-    """Score everything on one split: a DataFrame."""
+def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
+    """Score what follows each of the features on one split: a DataFrame."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
     X, y = load_openml(name) if is_openml else load(name)
     is_regression = name in REGRESSION
+    y = y.astype(float) if is_regression else y
     X_train, X_test, y_train, y_test = train_test_split(
         *(X, y),
         test_size=0.3,
@@ -127,26 +129,33 @@ def evaluate(name, is_openml, seed, *, methods, max_time, n_draws):
             model = models[predictor].fit(Z_train[few], y_train[few])
             add(f"{feature}, {predictor}", size, i, score(model, Z_test, y_test))
 
-    columns = baselines(name, seed)["raw"].fit(X_train)
-    for predictor in models:
-        probe("columns", columns, predictor, draws)
-    shared = {"modality": "table", "random_state": seed, "n_threads": 1}
-    untrained = all_methods()[methods[0]](**shared, max_epochs=0).fit(X_train)
-    probe("untrained", untrained, "regression", draws)
-    fitted = {}
-    for method in methods:
-        made = all_methods()[method](**shared, max_time=max_time)
-        fitted[method] = made.fit(X_train)
-        probe(method, fitted[method], "regression", draws)
-        first = [one for one in draws if one[1] == 0]
-        probe(method, fitted[method], "boosting", first)
-    tried = {m: FrozenEstimator(fitted[m]) for m in CHOICE if m in fitted}
-    for size, i, few in draws if tried else ():
-        model = models["regression"]
-        auto = choose(tried, X_train, y_train, few, model, seed)
-        model.fit(auto.transform(X_train.iloc[few]), y_train[few])
-        value = score(model, auto.transform(X_test), y_test)
-        add("AutoSSL, regression", size, i, value)
+    @cache
+    def fitted(method, max_epochs="auto"):
+        made = all_methods()[method](
+            modality="table",
+            max_epochs=max_epochs,
+            max_time=max_time,
+            n_threads=1,
+            random_state=seed,
+        )
+        return made.fit(X_train)
+
+    for feature in features:
+        if feature == "columns":
+            columns = baselines(name, seed)["raw"].fit(X_train)
+            for predictor in models:
+                probe(feature, columns, predictor, draws)
+        elif feature == "untrained":
+            probe(feature, fitted(CHOICE[0], max_epochs=0), "regression", draws)
+        elif feature == "AutoSSL":
+            tried = {method: FrozenEstimator(fitted(method)) for method in CHOICE}
+            for one in draws:
+                auto = choose(tried, X_train, y_train, one[2], models, seed)
+                probe(feature, auto, "regression", [one])
+        else:
+            probe(feature, fitted(feature), "regression", draws)
+            first = [one for one in draws if one[1] == 0]
+            probe(feature, fitted(feature), "boosting", first)
     return pd.DataFrame(rows)
 
 
@@ -207,18 +216,21 @@ def main():
     options = parser.parse_args()
     path = RESULTS / options.save if options.save else None
     found = [pd.read_csv(path)] if path and path.exists() else []
-    done = {pair for old in found for pair in zip(old.data, old.seed, strict=True)}
-    tasks = [
-        (name, name in options.openml, seed)
-        for seed in range(1, 1 + options.seeds)
-        for name in [*options.data, *options.openml]
-        if (name, seed) not in done
-    ]
+    done = {
+        (name, seed, method.split(",")[0])
+        for old in found
+        for name, seed, method in zip(old.data, old.seed, old.method, strict=True)
+    }
+    tasks = []
+    for seed in range(1, 1 + options.seeds):
+        for name in [*options.data, *options.openml]:
+            features = ["columns", "untrained", *options.methods, "AutoSSL"]
+            features = [one for one in features if (name, seed, one) not in done]
+            tasks.append((name, name in options.openml, seed, features))
     work = delayed(evaluate)
-    shared = {"methods": options.methods, "max_time": options.max_time}
-    shared["n_draws"] = options.draws
+    shared = {"max_time": options.max_time, "n_draws": options.draws}
     parallel = Parallel(n_jobs=options.jobs, return_as="generator_unordered")
-    for rows in parallel(work(*task, **shared) for task in tasks):
+    for rows in parallel(work(*task, **shared) for task in tasks if task[-1]):
         print(*rows.iloc[0][["data", "seed"]], flush=True)
         found.append(rows.round(4))
         if path:
