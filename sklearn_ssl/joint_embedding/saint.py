@@ -45,24 +45,25 @@ class SAINT(SSLTransformer):
 
     Notes
     -----
-    The loss is :func:`~sklearn_ssl.objectives.info_nce`, in which the row asks and the
-    mixtures answer, each through a head of its own, plus `denoising_weight` times the
+    The loss is :func:`~sklearn_ssl.objectives.info_nce`, in which rows ask for their
+    mixtures, each side through a head of its own, plus `denoising_weight` times the
     mean error of a cell: squared for numbers, cross-entropy for categories and for
-    being missing. Each column is predicted from its token by a hidden layer and a
-    linear one of its own.
+    being missing. A column is predicted from its token by a hidden layer and a linear
+    one of its own.
 
     There is no attention between rows, which [1]_ adds to that between columns: a row's
     embedding would depend on the rows beside it. Other differences:
 
-    - Equations of [1]_ give the weight 0.2 to the row itself and the rest to the other;
-      then most of what is to be restored is the other row's.
-    - Errors of cells are averaged over columns, so that a table's width does not decide
-      how they weigh against the contrast; [1]_ adds them up.
-    - The heads read the embedding, in which tokens are pooled, not all tokens side by
-      side, and similarities are cosines.
-    - Cells come from any row of the training data, not of the batch.
-    - The transformer is that of :class:`~sklearn_ssl.encoders.FTTransformer`, in which
-      a number becomes a token by a linear map, and the learning rate is its own.
+    - In [1]_ the row itself has the small weight in mixup, so that most of what the
+      tokens hold is another row's; here the other has it.
+    - Errors are averaged over columns, and not added up, so that the width of a table
+      does not decide how they weigh against the contrast.
+    - The heads read the embedding, in which tokens are pooled, and not all tokens side
+      by side; similarities are cosines.
+    - Replaced cells come from any training row, not from the batch.
+    - The encoder and its learning rate are those of
+      :class:`~sklearn_ssl.encoders.FTTransformer`: a number becomes a token by a linear
+      map.
 
     References
     ----------
