@@ -100,7 +100,7 @@ def _as_columns(arrays, cardinalities):
     if "categories" in arrays:
         codes = zip(arrays["categories"].T, cardinalities, strict=True)
         parts += [np.eye(size, dtype=np.float32)[column] for column, size in codes]
-    return np.hstack(parts)
+    return np.hstack(parts).astype(np.float64)
 
 
 def _expect_classes(columns, codes, others, n_classes):
