@@ -144,7 +144,7 @@ class SSLTransformer(
         X : array-like, DataFrame or list of images
             n rows of what ``modality`` says.
         y : ignored
-            Present for API consistency.
+            Present for API consistency; a method that uses labels says so.
         X_unlabeled : like X or None, default=None
             More rows. Inside a Pipeline, route it with
             ``set_fit_request(X_unlabeled=True)``.

@@ -40,9 +40,9 @@ class MaskedFeatures(DenoisingAutoencoder):
         a row, the other what follows from it.
     target_aware : bool or "numbers", default=False
         Whether what predicts that sees, beside the embedding, what y of the row is
-        likely to be, by the labels of other rows. ``fit`` needs y then, of one column.
-        True takes floats that are not all whole for numbers, all else for classes;
-        "numbers" takes all for numbers.
+        likely to be, by the labels of other rows. ``fit`` needs y then, of one column,
+        and there is no ``partial_fit``. True takes floats that are not all whole for
+        numbers, all else for classes; "numbers" takes all for numbers.
     unlabeled : "auto", None, or a label, default="auto"
         What marks, in such a y, a row without a label. "auto": -1 or, in floats and
         objects, a missing value; but -1 and 1 alone are two classes, and -1 is a number
@@ -97,40 +97,7 @@ class MaskedFeatures(DenoisingAutoencoder):
     target_aware: bool | str = False
     unlabeled: object = "auto"
 
-    def fit(self, X, y=None, *, X_unlabeled=None):
-        """Pretrain on the rows of X, and on those of X_unlabeled if given.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame
-            n rows of a table.
-        y : array-like of shape (n,) or None, default=None
-            Labels or targets, with marks in place of those that are unknown. Ignored
-            unless ``target_aware``.
-        X_unlabeled : like X or None, default=None
-            More rows, without labels.
-
-        Returns
-        -------
-        self : MaskedFeatures
-        """
-        return super().fit(X, y, X_unlabeled=X_unlabeled)
-
-    @available_if(_needs_no_labels)
-    def partial_fit(self, X, y=None):
-        """Train for one more pass over X, as other methods do; not if ``target_aware``.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame
-        y : ignored
-            Present for API consistency.
-
-        Returns
-        -------
-        self : MaskedFeatures
-        """
-        return super().partial_fit(X)
+    partial_fit = available_if(_needs_no_labels)(DenoisingAutoencoder.partial_fit)
 
     @available_if(lambda self: self.pretext == "reconstruction")
     def score_samples(self, X):
