@@ -6,6 +6,11 @@ def count_rows(arrays):
     return len(next(iter(arrays.values())))
 
 
+def count_targets(arrays):
+    """The number of columns of what is known of y; 0 without."""
+    return arrays["targets"].shape[1] if "targets" in arrays else 0
+
+
 def check_two_rows(arrays, name):
     """Raise ValueError for a single row; `name` is the estimator's."""
     if count_rows(arrays) < 2:

@@ -4,6 +4,7 @@ from numbers import Number
 from warnings import warn
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
 _MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
 # What numpy makes of marks when it turns a list of labels into text.
@@ -80,6 +81,35 @@ def take_labels(y, rows):
     return labels
 
 
+def take_labelled(y, marker="auto"):
+    """Row numbers of those that have a label, and their labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, 1)
+    marker : "auto", None, or a label
+        As of :func:`find_unlabeled`; but where y holds floats that are not all whole,
+        -1 is a target like others.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_labeled,)
+    labels : ndarray of shape (n_labeled,)
+    """
+    y = np.asarray(y)
+    if y.shape[1:] not in ((), (1,)):
+        raise ValueError(f"y must have one column, got {y.shape[1]}.")
+    y = y.ravel()
+    rows = np.flatnonzero(~find_unlabeled(y, marker_of_targets(y, marker)))
+    return rows, take_labels(y, rows)
+
+
+def uses_labels(transformer):
+    """Whether fitting it makes use of y; what is frozen is not fitted."""
+    frozen = isinstance(transformer, FrozenEstimator)
+    return not frozen and bool(getattr(transformer, "uses_labels", False))
+
+
 def marker_of_targets(y, marker="auto"):
     """NaN where "auto" stands beside floats that are targets, of which -1 may be one.
 
@@ -94,7 +124,8 @@ def marker_of_targets(y, marker="auto"):
 
 def is_whole(y):
     """Whether all floats that are not NaN are whole numbers."""
-    return bool((y[~np.isnan(y)] % 1 == 0).all())
+    y = y[~np.isnan(y)]
+    return bool((y == np.floor(y)).all())
 
 
 def settle_marker(y, marker="auto"):

@@ -13,7 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ssl._arrays import check_two_rows, count_rows
+from sklearn_ssl._arrays import check_two_rows, count_rows, count_targets
 from sklearn_ssl._parameters import (
     check_training_parameters,
     insert_shared,
@@ -110,6 +110,10 @@ class SSLTransformer(
         """Shape that the encoder is built for: of a part where it learns from parts."""
         return input_shape
 
+    def _add_targets(self, arrays, X, y):
+        """Add "targets", with a row for each row, if the method makes use of y."""
+        return arrays
+
     def _build_task(self, task):
         """Add heads, queues or teachers to the task as attributes."""
 
@@ -140,7 +144,7 @@ class SSLTransformer(
         X : array-like, DataFrame or list of images
             n rows of what ``modality`` says.
         y : ignored
-            Present for API consistency.
+            Present for API consistency; a method that uses labels says so.
         X_unlabeled : like X or None, default=None
             More rows. Inside a Pipeline, route it with
             ``set_fit_request(X_unlabeled=True)``.
@@ -256,7 +260,7 @@ class SSLTransformer(
         self._check_parameters()
         previous = vars(self).get("_network") if self.warm_start else None
         X_all = with_unlabeled(X, X_unlabeled)
-        arrays = self._read_training_rows(X_all, previous)
+        arrays = self._add_targets(self._read_training_rows(X_all, previous), X, y)
         n_rows = count_rows(arrays)
         max_epochs = int(np.clip(self.modality_.rows_to_see / n_rows, *_EPOCH_BOUNDS))
         self.max_epochs_ = unless_auto(self.max_epochs, max_epochs)
@@ -298,8 +302,7 @@ class SSLTransformer(
             except BaseException:
                 session.load_state_dict(before)
                 raise
-        self.max_epochs_ = session.n_epochs
-        vars(self).update(results, _session=session)
+        vars(self).update(results, _session=session, max_epochs_=session.n_epochs)
 
     def _read(self, modality, X, fit=False):
         """Check X and turn it into arrays; in `fit` learn the modality from it."""
@@ -344,7 +347,7 @@ class SSLTransformer(
         method = clone(self).set_params(encoder="auto")  # no second copy of a module
         recipe = dict(method=method, modality=self.modality_, encoder=self.encoder_)
         recipe |= dict(views=self.views_, max_epochs=max_epochs, n_rows=n_rows)
-        recipe |= dict(seed=seed)
+        recipe |= dict(seed=seed, n_targets=count_targets(arrays))
         weights = None if previous is None else previous.state()
         if weights:  # queues keep their size, buffers that are not saved their values
             recipe |= {name: previous.recipe[name] for name in ("n_rows", "seed")}
@@ -385,14 +388,12 @@ class SSLTransformer(
         }
 
     def _n_validation_rows(self, n_rows):
-        holds_out = self.early_stopping and n_rows >= _MIN_ROWS_TO_HOLD_OUT
-        n_held_out = min(max(round(self.validation_fraction * n_rows), 2), n_rows - 2)
-        return n_held_out if holds_out else 0
+        n = min(max(round(self.validation_fraction * n_rows), 2), n_rows - 2)
+        return n if self.early_stopping and n_rows >= _MIN_ROWS_TO_HOLD_OUT else 0
 
     def __getstate__(self):
         # The optimizer of `partial_fit` is not worth its weight in a pickle.
-        state = super().__getstate__()
-        return {key: value for key, value in state.items() if key != "_session"}
+        return {k: v for k, v in super().__getstate__().items() if k != "_session"}
 
 
 insert_shared(SSLTransformer)

@@ -1,6 +1,7 @@
 """Training an encoder and a linear head together, from pretrained weights."""
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -103,21 +104,37 @@ def calibrate(network, arrays, batch_size, norm):
     the spread that it has without: training would begin with a jump.
     """
     task = network.task
-    norms = [
-        m for m in task.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
-    ]
-    momenta = [module.momentum for module in norms]
-    for module in norms:
+    for module in _batch_norms(task):
         module.reset_running_stats()
-        module.momentum = None  # the plain mean over batches
     task.train()
     source = TensorSource(arrays, task.shift.device)
-    for batch, _ in Rows(source, torch.arange(source.n_rows), batch_size):
-        task.features(task.inputs.prepare(batch))
+    with _momentum(task, None):  # the plain mean over batches
+        for batch, _ in Rows(source, torch.arange(source.n_rows), batch_size):
+            task.features(task.inputs.prepare(batch))
     task.eval()
-    for module, momentum in zip(norms, momenta, strict=True):
-        module.momentum = momentum
     network.measure(arrays, norm)
+
+
+def _batch_norms(task):
+    norm = nn.modules.batchnorm._BatchNorm
+    return [module for module in task.modules() if isinstance(module, norm)]
+
+
+@contextmanager
+def _momentum(task, value):
+    """Let batch normalization update its statistics by `value`: not at all if it is 0.
+
+    They are what the network will predict with.
+    """
+    norms = _batch_norms(task)
+    before = [module.momentum for module in norms]
+    for module in norms:
+        module.momentum = value
+    try:
+        yield
+    finally:
+        for module, momentum in zip(norms, before, strict=True):
+            module.momentum = momentum
 
 
 def fit_head(features, labels, rows):
@@ -155,6 +172,22 @@ def fit_head(features, labels, rows):
     return head.float()
 
 
+def variance_over_views(outputs):
+    """How much outputs depend on the view: their variance, mean over rows and outputs.
+
+    ``mean_ij (1 / K) sum_k (outputs_kij - mean_k outputs_kij)**2``, as in VIME.
+
+    Parameters
+    ----------
+    outputs : tensor of shape (n_views, n, n_outputs)
+
+    Returns
+    -------
+    variance : scalar tensor
+    """
+    return outputs.var(dim=0, correction=0).mean()
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class FineTuner:
     """Trains a task's encoder and a linear head on labelled rows.
@@ -169,7 +202,8 @@ class FineTuner:
         The labelled rows.
     labels : Labels
     learning_rate, encoder_rate : float
-        Peak learning rates of the head and of the rest.
+        Peak learning rates of the head and of the rest; 0 leaves the rest as it is,
+        statistics of batch normalization included.
     weight_decay : float
     batch_size, max_epochs : int
     augment : bool
@@ -180,6 +214,11 @@ class FineTuner:
         Epochs without a lower loss on the rows held out that end the training.
     seed : int
     verbose : int
+    consistency : float
+        Weight of the variance of a row's outputs over its views.
+    n_views : int
+    all_arrays : dict of str to ndarray or None
+        The rows whose views are to agree, labelled or not; needed for `consistency`.
 
     Attributes
     ----------
@@ -201,6 +240,9 @@ class FineTuner:
     patience: int
     seed: int
     verbose: int = 0
+    consistency: float = 0.0
+    n_views: int = 3
+    all_arrays: dict | None = None
 
     def run(self):
         """Train; the best weights return if rows are held out."""
@@ -214,7 +256,11 @@ class FineTuner:
         self.labels = self.labels.to(device)
         self.source = TensorSource(self.arrays, device)
         self.task.source = self.source.tensors
-        self.task.requires_grad_(True)
+        if self.consistency:
+            all_rows = TensorSource(self.all_arrays, device)
+            self.task.source = all_rows.tensors
+            self.batches_to_view = self._endless_batches(all_rows, order)
+        self.task.requires_grad_(self.encoder_rate > 0)
         self.optimizers = self._optimizers()
         try:
             self._train(Rows(self.source, rows, self.batch_size, order), held_out)
@@ -225,7 +271,9 @@ class FineTuner:
         return self
 
     def _optimizers(self):
-        rates = {self.task: self.encoder_rate, self.head: self.learning_rate}
+        rates = {self.head: self.learning_rate}
+        if self.encoder_rate > 0:
+            rates = {self.task: self.encoder_rate, **rates}
         return {
             make_optimizer(
                 [{"params": list(module.parameters())}],
@@ -235,6 +283,12 @@ class FineTuner:
             for module, rate in rates.items()
         }
 
+    def _endless_batches(self, source, order):
+        rows = torch.arange(source.n_rows)
+        while True:
+            for batch, _ in Rows(source, rows, self.batch_size, order):
+                yield batch
+
     def _train(self, batches, held_out):
         self.loss_curve, self.validation_loss_curve = [], []
         n_steps, step = self.max_epochs * len(batches), 0
@@ -242,7 +296,7 @@ class FineTuner:
         weights = self._weights()
         with progress_bar("fine-tuning", n_steps, self.verbose) as bar:
             for _ in range(self.max_epochs):
-                self.task.train()
+                self.task.train(self.encoder_rate > 0)
                 losses = []
                 for batch, rows in batches:
                     losses.append(self._step(batch, rows, step / n_steps))
@@ -277,10 +331,20 @@ class FineTuner:
             batch = {name: torch.cat([batch[name], view[name]]) for name in batch}
             rows = torch.cat([rows, rows])
         loss = self.labels.loss(self._output(batch), rows)
+        if self.consistency:
+            batch = self.task.inputs.prepare(next(self.batches_to_view))
+            loss = loss + self.consistency * self._inconsistency(batch)
         loss.backward()
         for optimizer in self.optimizers:
             optimizer.step()
         return loss.detach()
+
+    def _inconsistency(self, batch):
+        views = [self.task.view(batch) for _ in range(self.n_views)]
+        views = {name: torch.cat([view[name] for view in views]) for name in batch}
+        with _momentum(self.task, 0.0):
+            output = self._output(views)
+        return variance_over_views(output.unflatten(0, (self.n_views, -1)))
 
     def _output(self, batch):
         features = torch.cat(self.task.features(batch), dim=1)

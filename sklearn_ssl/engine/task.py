@@ -40,6 +40,9 @@ class Task(nn.Module):
     max_epochs : int or None
         Passes over the rows that are planned, for schedules to adapt to; ``None`` where
         there is no end, as in ``partial_fit``.
+    n_targets : int
+        Columns of the batches' ``"targets"``, which tell of y. They are there while
+        training, for the losses of methods that make use of y.
 
     Attributes
     ----------
@@ -60,7 +63,7 @@ class Task(nn.Module):
         state of them.
     """
 
-    def __init__(self, method, inputs, encoder, views, n_rows, max_epochs):
+    def __init__(self, method, inputs, encoder, views, n_rows, max_epochs, n_targets=0):
         super().__init__()
         self.method = method
         self.inputs = inputs
@@ -68,6 +71,7 @@ class Task(nn.Module):
         self.views = views
         self.n_rows = n_rows
         self.max_epochs = max_epochs
+        self.n_targets = n_targets
         whole = tuple(inputs.output_shape)
         part = tuple(method._encoder_shape(whole))
         self.n_outputs = _n_outputs(encoder, list(dict.fromkeys([whole, part])))
@@ -141,7 +145,7 @@ class Task(nn.Module):
             self.set_generator(generator)
 
 
-def build_task(method, modality, encoder, views, n_rows, max_epochs, seed):
+def build_task(method, modality, encoder, views, n_rows, max_epochs, seed, n_targets=0):
     """Build a method's task with weights that `seed` determines.
 
     Parameters
@@ -151,6 +155,8 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed):
     n_rows : int
     max_epochs : int or None
     seed : int
+    n_targets : int
+        0 in the pickles of versions that had none.
 
     Returns
     -------
@@ -161,7 +167,7 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed):
         inputs = modality.input_layer()
         shape = method._encoder_shape(inputs.output_shape)
         network = build_network(encoder, inputs, shape).cpu()
-        task = Task(method, inputs, network, views, n_rows, max_epochs)
+        task = Task(method, inputs, network, views, n_rows, max_epochs, n_targets)
         method._build_task(task)
     with torch.no_grad():
         features = task.eval().features(inputs.example(2))

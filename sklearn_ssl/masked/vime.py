@@ -1,4 +1,4 @@
-"""VIME (Yoon et al., 2020), its self-supervised part."""
+"""VIME (Yoon et al., 2020)."""
 
 from dataclasses import dataclass
 from numbers import Real
@@ -42,8 +42,12 @@ class VIME(DenoisingAutoencoder):
     error of the reconstruction, both averaged over the columns; a cell whose donor had
     the same value counts as not replaced. Each head has a hidden layer, and categories
     are reconstructed by cross-entropy. The code of [1]_ has linear heads and corrupts
-    the rows once. Its semi-supervised part trains a classifier on this embedding, and
-    leaves the embedding as it is: there is none here.
+    the rows once.
+
+    This is the self-supervised part. The semi-supervised one, a classifier on the
+    embedding as it is that should say the same of all corrupted copies of a row, is
+    ``SSLClassifier(VIME(), fine_tune=FineTuning(consistency=1.0, encoder_factor=0.0))``
+    with unlabelled rows marked in y; see :class:`FineTuning`.
 
     References
     ----------

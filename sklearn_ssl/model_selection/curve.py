@@ -15,7 +15,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ssl._candidates import EmbeddingAlone
-from sklearn_ssl._labels import take_labels
+from sklearn_ssl._labels import take_labels, uses_labels
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.model_selection.draws import check_sizes, nested_draw
@@ -200,10 +200,10 @@ def _check_estimators(estimators):
     if len(kinds) > 1:
         raise ValueError("estimators mixes classifiers with others: score these apart.")
     for name, estimator in estimators.items():
-        if any(map(_chooses_by_labels, _first_steps(estimator) or ())):
+        if any(map(uses_labels, _first_steps(estimator) or ())):
             raise ValueError(
-                f"A step of {name!r} chooses by labels, and all steps but the last are "
-                "fitted without them. Compare what it chooses from."
+                f"A step of {name!r} uses labels, and all steps but the last are "
+                "fitted without them. Compare transformers that use none."
             )
         final = _last_step(estimator)
         if _pretrains(final.estimator if isinstance(final, _OURS) else final):
@@ -214,10 +214,6 @@ def _check_estimators(estimators):
                 "make_pipeline(transformer, GridSearchCV(...))."
             )
     return dict(estimators)
-
-
-def _chooses_by_labels(step):
-    return getattr(type(step), "chooses_by_labels", False)  # a frozen one did
 
 
 def _pretrains(part):

@@ -9,6 +9,8 @@ from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_ssl._labels import uses_labels
+
 # They fit several outputs, though their tags do not say so.
 _MULTI_OUTPUT_WITHOUT_TAG = BaggingRegressor, MLPRegressor
 _SIBLINGS = {"classifier": "SSLClassifier", "regressor": "SSLRegressor"}
@@ -22,10 +24,10 @@ def check_transformer(transformer):
             "transformer must have fit and transform, as SCARF() and PCA() have, got "
             f"{transformer!r}. What predicts is the second argument, estimator."
         )
-    if getattr(type(transformer), "chooses_by_labels", False):
+    if uses_labels(transformer):
         raise TypeError(
-            f"{type(transformer).__name__} chooses by labels, and the pretraining is "
-            "given none. Fit it first, on all rows and the labels known, and pass "
+            f"{type(transformer).__name__} uses labels, and the pretraining is given "
+            "none. Fit it first, on all rows and the labels known, and pass "
             "FrozenEstimator(it), or put it in a Pipeline before the estimator."
         )
     _check_values(transformer)

@@ -23,7 +23,7 @@ from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._candidates import RAW, by_name, raw_like
-from sklearn_ssl._labels import find_unlabeled, is_whole, marker_of_targets, take_labels
+from sklearn_ssl._labels import is_whole, take_labelled, uses_labels
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
@@ -146,7 +146,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     # What pretrains without labels must not take it for a transformer like others.
-    chooses_by_labels: ClassVar[bool] = True
+    uses_labels: ClassVar[bool] = True
 
     methods: object = "auto"
     estimator: object = None
@@ -249,7 +249,13 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""
         if not (isinstance(self.methods, str) and self.methods == "auto"):
-            return by_name(self.methods)
+            methods = by_name(self.methods)
+            for name in filter(lambda name: uses_labels(methods[name]), methods):
+                raise TypeError(
+                    f"{name!r} uses labels, and would be judged by the same ones. Let "
+                    "methods hold transformers that use none."
+                )
+            return methods
         kind = "table"
         if X is not None:
             known = tuple(_METHODS)
@@ -260,15 +266,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Row numbers of those that are labelled, and their labels."""
         if y is None:
             return np.arange(0), np.arange(0)
-        y = np.asarray(y)
-        if y.shape[1:] not in ((), (1,)):
-            raise ValueError(f"y must have one column, got {y.shape[1]}.")
-        y, marker = y.ravel(), self.unlabeled
+        marker = self.unlabeled
         if self.estimator is not None and not is_classifier(self.estimator):
             marker = unless_auto(marker, np.nan)
-        unlabeled = find_unlabeled(y, marker_of_targets(y, marker))
-        rows = np.flatnonzero(~unlabeled)
-        return rows, take_labels(y, rows)
+        return take_labelled(y, marker)
 
     def _judge(self, labels):
         if self.estimator is not None:

@@ -25,6 +25,7 @@ from sklearn_ssl.semi_supervised._checks import (
 from sklearn_ssl.semi_supervised._memory import pretrain
 from sklearn_ssl.semi_supervised.fine_tuning import (
     check_holds_out,
+    check_views_vary,
     fine_tune,
     resolve_fine_tuning,
 )
@@ -164,8 +165,9 @@ class SemiSupervised:
         else:
             targets = self._encode_labels(labels, weights, settings)
             check_holds_out(settings, targets)
+            check_views_vary(settings, self.transformer, X)
             self._fit_transformer(X, X_unlabeled)
-            self._fine_tune(X_labeled, targets, settings)
+            self._fine_tune(X_labeled, targets, settings, X, X_unlabeled)
         self.n_labeled_ = len(rows)
 
     def _fit_transformer(self, X, X_unlabeled):
@@ -192,9 +194,11 @@ class SemiSupervised:
         weights = weights / weights.mean()
         return {"targets": targets, "n_classes": n_classes, "weights": weights}
 
-    def _fine_tune(self, X, targets, settings):
+    def _fine_tune(self, X_labeled, targets, settings, X, X_unlabeled):
+        X_all = with_unlabeled(X, X_unlabeled) if settings.consistency else None
+        how = dict(X_all=X_all, seed=self._seed())
         self.transformer_, tuner = fine_tune(
-            self.transformer_, X, settings, seed=self._seed(), **targets
+            self.transformer_, X_labeled, settings, **how, **targets
         )
         self.loss_curve_ = tuner.loss_curve
         self.validation_loss_curve_ = tuner.validation_loss_curve

@@ -25,7 +25,8 @@ class SSLClassifier(SemiSupervised, ClassifierMixin, BaseEstimator):
     transformer : transformer
         A method of this package; any other transformer serves as a baseline. Wrapped
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
-        pretrained again; rows without labels have no use then.
+        pretrained again; rows without labels have no use then, but for
+        ``FineTuning(consistency=...)``.
     estimator : classifier or None, default=None
         Fitted on the features of the labelled rows. ``None`` stands for
         ``LogisticRegression(max_iter=1000)``.

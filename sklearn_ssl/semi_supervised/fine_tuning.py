@@ -12,6 +12,8 @@ from sklearn_ssl._arrays import count_rows
 from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.engine.guards import pinned_threads
+from sklearn_ssl.modalities import resolve_modality
+from sklearn_ssl.views import Identity
 
 # How many rows to show, and the least and the most epochs.
 _ROWS_PRETRAINED = 20_000, 10, 50
@@ -41,7 +43,7 @@ class FineTuning(BaseEstimator):
         from scratch, what suits the encoder.
     encoder_factor : float or "auto", default="auto"
         The encoder's rate is `learning_rate` times this. "auto" is 0.1, or 1 from
-        scratch.
+        scratch; 0 trains the head alone.
     weight_decay : float, default=0.0001
         Decay of matrices and kernels.
     batch_size : int, default=64
@@ -59,12 +61,31 @@ class FineTuning(BaseEstimator):
         Share of the labelled rows that is held out, of each class alike.
     n_iter_no_change : int, default=5
         Epochs without a lower loss on these that end the training.
+    consistency : float, default=0.0
+        Weight of a second loss, which lets rows without labels have a say: how much
+        the head's outputs differ between views of a row, by the transformer's
+        ``views_``. Each step draws `batch_size` of all rows for it, labelled or not.
+    n_views : int, default=3
+        Views that are compared.
+
+    Notes
+    -----
+    The consistency loss is the variance over the views, mean over rows and outputs (the
+    logits of classes, or targets of unit variance), as in VIME [2]_, with 1 and 3 for
+    `consistency` and `n_views`. There, the encoder was frozen (``encoder_factor=0``),
+    the head an MLP, unlabelled rows alone were compared and a training had 1000 steps.
+    Here the head is linear; in the few steps of "auto" it moves little from its optimum
+    on the labels: more `max_epochs` or a higher `learning_rate` give the views more
+    say. Early stopping judges by the labels alone.
 
     References
     ----------
     .. [1] A. Kumar, A. Raghunathan, R. Jones, T. Ma, P. Liang, "Fine-Tuning can Distort
        Pretrained Features and Underperform Out-of-Distribution", ICLR 2022.
        https://arxiv.org/abs/2202.10054
+    .. [2] J. Yoon, Y. Zhang, J. Jordon, M. van der Schaar, "VIME: Extending the Success
+       of Self- and Semi-supervised Learning to Tabular Domain", NeurIPS 2020.
+       https://proceedings.neurips.cc/paper/2020/hash/7d97667a3e056acab9aaf653807b4a03-Abstract.html
 
     Examples
     --------
@@ -84,6 +105,8 @@ class FineTuning(BaseEstimator):
     early_stopping: object = "auto"
     validation_fraction: float = 0.1
     n_iter_no_change: int = 5
+    consistency: float = 0.0
+    n_views: int = 3
 
     def _check(self):
         name = "fine_tune: {}".format
@@ -97,6 +120,8 @@ class FineTuning(BaseEstimator):
         share = self.validation_fraction
         check_number(name("validation_fraction"), share, Real, 0, 1, strict=True)
         check_number(name("n_iter_no_change"), self.n_iter_no_change, Integral, 1)
+        check_number(name("consistency"), self.consistency, Real, 0)
+        check_number(name("n_views"), self.n_views, Integral, 2)
 
 
 def resolve_fine_tuning(fine_tune, transformer):
@@ -146,7 +171,32 @@ def check_holds_out(settings, labels):
         )
 
 
-def fine_tune(transformer, X, settings, *, seed=None, **labels):
+def check_views_vary(settings, transformer, X):
+    """Raise ValueError if views are to agree that leave rows as they are.
+
+    Parameters
+    ----------
+    settings : FineTuning
+    transformer : SSLTransformer or FrozenEstimator
+    X : array-like, DataFrame or list of images
+        Looked at for its modality alone.
+    """
+    if not settings.consistency:
+        return
+    method = _thaw(transformer)
+    name, views = type(method).__name__, method.views
+    if isinstance(views, str):
+        kind = resolve_modality(method.modality, X, method.modalities, name)
+        views = method._default_views(kind)
+    if isinstance(views, Identity):
+        raise ValueError(
+            f"fine_tune: consistency={settings.consistency!r} compares views, and "
+            f"those of {name} leave each row as it is. Pass views to {name}, such as "
+            "Corruption() for tables or ImageViews() for images, or consistency=0."
+        )
+
+
+def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     """Train a copy of a fitted transformer together with a head.
 
     Parameters
@@ -155,6 +205,8 @@ def fine_tune(transformer, X, settings, *, seed=None, **labels):
         Left as it is.
     X : labelled rows
     settings : FineTuning
+    X_all : all rows, or None
+        For ``settings.consistency``.
     seed : int or None
         ``None`` takes the seed of the transformer's fit.
     **labels : arguments of :class:`~sklearn_ssl.engine.fine_tuning.Labels`, as arrays
@@ -172,6 +224,9 @@ def fine_tune(transformer, X, settings, *, seed=None, **labels):
     vars(transformer).pop("_session", None)
     network = transformer._network = copy.deepcopy(transformer._network)
     arrays = transformer._read(transformer.modality_, X)
+    all_arrays = None
+    if settings.consistency:
+        all_arrays = transformer._read(transformer.modality_, X_all)
     n = count_rows(arrays)
     from_scratch = transformer.n_iter_ == 0
     rate, factor = _PRETRAINED_RATE, 0.1
@@ -188,6 +243,9 @@ def fine_tune(transformer, X, settings, *, seed=None, **labels):
         labels=Labels.from_arrays(**labels),
         learning_rate=rate,
         encoder_rate=rate * unless_auto(settings.encoder_factor, factor),
+        consistency=settings.consistency,
+        n_views=settings.n_views,
+        all_arrays=all_arrays,
         weight_decay=settings.weight_decay,
         batch_size=settings.batch_size,
         max_epochs=unless_auto(settings.max_epochs, max_epochs),
@@ -198,7 +256,7 @@ def fine_tune(transformer, X, settings, *, seed=None, **labels):
         verbose=transformer.verbose,
     )
     with pinned_threads(transformer.n_threads):
-        if from_scratch:
+        if from_scratch and tuner.encoder_rate > 0:
             norm = transformer.modality_.embedding_norm
             calibrate(network, arrays, settings.batch_size, norm)
         tuner.run()

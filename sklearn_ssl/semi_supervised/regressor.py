@@ -19,7 +19,8 @@ class SSLRegressor(SemiSupervised, RegressorMixin, BaseEstimator):
     transformer : transformer
         A method of this package; any other transformer serves as a baseline. Wrapped
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
-        pretrained again; rows without targets have no use then.
+        pretrained again; rows without targets have no use then, but for
+        ``FineTuning(consistency=...)``.
     estimator : regressor or None, default=None
         Fitted on the features of the rows that have a target: one that is not NaN or,
         in a y of objects, None or NA. ``None`` stands for ``Ridge()``.

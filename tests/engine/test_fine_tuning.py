@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from sklearn_ssl.engine.fine_tuning import Labels, fit_head
+from sklearn_ssl.engine.fine_tuning import Labels, fit_head, variance_over_views
+from tests.helpers import numeric_gradient
 
 
 def make_labels(targets, weights=None, n_classes=None):
@@ -123,3 +124,20 @@ def test_number_of_rows_held_out(fraction, n_classes):
     assert len(held_out) == labels.n_to_hold_out(fraction)
     assert len(rows) >= 1  # of numbers too
     assert len(rows) + len(held_out) == 9
+
+
+def test_variance_over_views():
+    def formula(outputs):
+        n_views = len(outputs)
+        mean = sum(outputs) / n_views
+        squares = sum((view - mean) ** 2 for view in outputs) / n_views
+        return squares.sum() / squares.size
+
+    outputs = np.random.default_rng(0).normal(size=(3, 7, 2))
+    tensor = torch.from_numpy(outputs).requires_grad_()
+    found = variance_over_views(tensor)
+    found.backward()
+    assert_allclose(found.item(), formula(outputs), rtol=1e-12)
+    assert_allclose(tensor.grad, numeric_gradient(formula, outputs), atol=1e-9)
+    same = tensor.detach()[:1].expand(4, -1, -1)
+    assert_allclose(variance_over_views(same), 0, atol=1e-30)

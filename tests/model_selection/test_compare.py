@@ -340,7 +340,7 @@ def test_regression_and_other_classifiers(wine):
         ([SCARF(), SCARF()], ValueError, "'SCARF' is taken.*a dict"),
         ({"raw": SCARF()}, ValueError, "'raw' is taken"),
         ({"raw + SCARF": SCARF()}, ValueError, "'raw \\+ SCARF' is taken"),
-        ([AutoSSL()], ValueError, "'AutoSSL' chooses by labels"),
+        ([AutoSSL()], ValueError, "'AutoSSL' uses labels"),
     ],
 )
 def test_methods_that_do_not_fit(methods, error, message, wine):

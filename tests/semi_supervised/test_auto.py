@@ -372,10 +372,10 @@ def test_bad_labels(wine):
 
 def test_what_pretrains_without_labels_refuses_it(wine):
     X, y, few = wine
-    with pytest.raises(TypeError, match=r"AutoSSL chooses by labels.*FrozenEstimator"):
+    with pytest.raises(TypeError, match=r"AutoSSL uses labels.*FrozenEstimator"):
         SSLClassifier(_auto()).fit(X, few)
     estimators = {"a": make_pipeline(_auto(), LogisticRegression())}
-    with pytest.raises(ValueError, match="'a' chooses by labels"):
+    with pytest.raises(ValueError, match="'a' uses labels"):
         label_efficiency_curve(estimators, X, y)
     frozen = FrozenEstimator(AutoSSL(methods=[Product()]).fit(X, few))
     assert SSLClassifier(frozen).fit(X, few).score(X, y) > 0.9
