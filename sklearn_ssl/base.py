@@ -344,7 +344,8 @@ class SSLTransformer(
         suits = default_learning_rate(self.optimizer, base)
         self.learning_rate_ = unless_auto(self.learning_rate, suits)
         device, seed = resolve_device(self.device), as_seed(self.random_state)
-        method = clone(self).set_params(encoder="auto")  # no second copy of a module
+        params = self.get_params(deep=False) | {"encoder": "auto"}  # no copy of modules
+        method = type(self)(**{k: clone(v, safe=False) for k, v in params.items()})
         recipe = dict(method=method, modality=self.modality_, encoder=self.encoder_)
         recipe |= dict(views=self.views_, max_epochs=max_epochs, n_rows=n_rows)
         recipe |= dict(seed=seed, n_targets=count_targets(arrays))

@@ -57,11 +57,23 @@ CASES = [
 
 # Estimators and data ------------------------------------------------------------------
 
+# Of heads, whose defaults would take most of the time of a small fit.
+_WIDTHS = {
+    "hidden_dim": 64,
+    "projection_dim": 32,
+    "prediction_dim": 16,
+    "n_prototypes": 64,
+    "decoder_dim": 16,
+}
 
-def make(cls, **params):
+
+def make(cls, *, small_heads=True, **params):
     """A small instance, quick to fit."""
     small = {"max_epochs": 2, "random_state": 0, "n_threads": 1}
     small["encoder"] = small_encoder(cls, params.get("modality", "auto"), 16)
+    for name, width in _WIDTHS.items() if small_heads else ():
+        if isinstance(getattr(cls, name, None), int):  # "auto" goes on adapting
+            small[name] = width
     return cls(**small | params)
 
 
@@ -84,11 +96,16 @@ def make_data(modality, n=200):
 
 
 def make_array(cls, n=100):
-    """n real rows, as an array, of what a method reads first."""
+    """n real rows, as an array, of what a method reads first. No test may change it."""
+    return _real_rows(cls.modalities[0])[:n]
+
+
+@cache
+def _real_rows(modality):
     return {
-        "table": lambda: load_breast_cancer().data[:n, :8],
-        "image": lambda: load_digits().images[:n].astype(np.float32),
-    }[cls.modalities[0]]()
+        "table": lambda: load_breast_cancer().data[:, :8],
+        "image": lambda: load_digits().images.astype(np.float32),
+    }[modality]()
 
 
 @cache

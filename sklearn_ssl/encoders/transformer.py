@@ -4,9 +4,6 @@ import torch
 from torch import nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-# Rows that are embedded at once: hidden layers of all tokens of a tile take memory.
-_MAX_ROWS = 128
-
 
 class Block(nn.Module):
     """Attention between tokens, then a network on each, both added to their input.
@@ -92,7 +89,11 @@ class TokenEncoder(nn.Module):
     ----------
     n_outputs : int
         Length of an embedding: twice the width of a token.
+    rows_at_once : int
+        Rows that are embedded at once: the hidden layers of all tokens take memory.
     """
+
+    rows_at_once = 128
 
     def __init__(self, transformer, positions):
         super().__init__()
@@ -138,6 +139,6 @@ class TokenEncoder(nn.Module):
         return torch.cat(
             [
                 self.pool(self.encode_tokens(self.tokens(rows)))
-                for rows in x.split(_MAX_ROWS)
+                for rows in x.split(self.rows_at_once)
             ]
         )

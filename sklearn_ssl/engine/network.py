@@ -114,7 +114,7 @@ class FittedNetwork:
 
     def _tiles(self, arrays):
         """Which rows, and these on the device, the last tile filled up."""
-        device, tile = self.task.shift.device, self.task.inputs.tile
+        device, tile = self.task.shift.device, self.task.tile
         arrays = {name: as_tensor(array) for name, array in arrays.items()}
         for start in range(0, count_rows(arrays), tile):
             part = slice(start, start + tile)

@@ -48,6 +48,8 @@ class Task(nn.Module):
     ----------
     n_outputs : int
         Width of the encoder's output.
+    tile : int
+        Rows that are encoded at once, whatever their number.
     widths : list of int
         Columns of the embedding, and of what is passed through beside it.
     progress : float
@@ -74,6 +76,8 @@ class Task(nn.Module):
         self.n_targets = n_targets
         whole = tuple(inputs.output_shape)
         part = tuple(method._encoder_shape(whole))
+        # An encoder that takes few rows at once needs no more of them to be filled up.
+        self.tile = min(inputs.tile, getattr(encoder, "rows_at_once", inputs.tile))
         self.n_outputs = _n_outputs(encoder, list(dict.fromkeys([whole, part])))
         self.adapted = {}
         self.restarted = []
@@ -169,14 +173,15 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed, n_tar
         network = build_network(encoder, inputs, shape).cpu()
         task = Task(method, inputs, network, views, n_rows, max_epochs, n_targets)
         method._build_task(task)
+    seed_dropout(task).eval()
     with torch.no_grad():
-        features = task.eval().features(inputs.example(2))
+        features = task.features(inputs.example(2))
         task.widths = [part.shape[1] for part in features]
     width = sum(task.widths)
     # From the embedding's statistics after training: `transform` needs no data.
     task.register_buffer("shift", torch.zeros(width))
     task.register_buffer("scale", torch.ones(width))
-    return seed_dropout(task).eval()
+    return task
 
 
 def _n_outputs(encoder, shapes):

@@ -84,14 +84,13 @@ class Training:
     best_loss: float = field(default=math.inf, init=False)
     best_weights: dict | None = field(default=None, init=False)
     n_without_improvement: int = field(default=0, init=False)
+    last_good: dict | None = field(default=None, init=False)
 
     def __post_init__(self):
-        self.task.to(self.device)
         self.task.autocast = self.autocast
         self.task.set_generator(make_generator(self.seed, VIEWS, self.device))
         self.order = make_generator(self.seed, ORDER)
         self.statistics = RunningStatistics(self.task)
-        self.last_good = self.weights()
         self.net = PretextNet(
             self.task,
             criterion=torch.nn.Identity,

@@ -127,7 +127,7 @@ def nearest(points, centroids):
 @torch.no_grad()
 def embed_all(task):
     """The embedding of all rows, in evaluation mode, on the task's device."""
-    training, tile = task.training, task.inputs.tile
+    training, tile = task.training, task.tile
     task.eval()
     parts = []
     for start in range(0, count_rows(task.source), tile):

@@ -101,7 +101,7 @@ def test_mean_score_is_the_loss_where_nothing_is_varied(modality):
 @every_case
 def test_scores_do_not_depend_on_other_rows(cls, modality, n_threads, torch_threads):
     estimator = fitted(cls, modality)
-    n = estimator._network.task.inputs.tile + 37
+    n = estimator._network.task.tile + 37
     X = make_data(modality, n)
     torch_threads(n_threads)
     scores = estimator.score_samples(X)

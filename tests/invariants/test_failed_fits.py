@@ -40,7 +40,10 @@ def bad_rows(cls):
 
 
 def _failures():
-    """Every combination for a method with a teacher; of others each value once."""
+    """Every combination for a method with a teacher; of others each value once.
+
+    Only a fit has two ways to start: `partial_fit` goes on whatever `warm_start` says.
+    """
     calls = ["fit", "partial_fit"]
     failures = [*SPOILS, BAD_ROWS]
     for cls in METHODS:
@@ -50,6 +53,8 @@ def _failures():
         for start, method, failure, warm in (
             everything if cls.values[0] is BYOL else few
         ):
+            if cls.values[0] is BYOL and warm and method == "partial_fit":
+                continue
             values = *cls.values, start, method, *failure.values, warm
             name = f"{cls.id}-{start}-{method}-{failure.id}-{warm}"
             yield pytest.param(*values, id=name)
@@ -61,16 +66,16 @@ def _failures():
 def test_failed_refit_leaves_the_old_model_whole(
     cls, start, method, spoil, error, warm_start, monkeypatch
 ):
-    X = make_array(cls)
+    X = make_array(cls, 60)
     estimator = make(cls, warm_start=warm_start, batch_size=20)
-    getattr(estimator, start)(X[:80])
+    getattr(estimator, start)(X[:40])
     Z, score, before = estimator.transform(X), estimator.score(X), vars(estimator)
     before = dict(before)
     curves = {name: list(v) for name, v in before.items() if isinstance(v, list)}
     refit = getattr(estimator, method)
     with monkeypatch.context() as patch, pytest.raises(error) as caught:
         if spoil:
-            spoil_loss(patch, cls, spoil, after=3)
+            spoil_loss(patch, cls, spoil, after=2)
         refit(X if spoil else bad_rows(cls))
     assert spoil or "infinity" in str(caught.value)
     after = vars(estimator)
@@ -88,11 +93,11 @@ def test_failed_refit_leaves_the_old_model_whole(
 @pytest.mark.parametrize("cls", METHODS)
 def test_interrupt_while_the_embedding_is_measured(cls, start, monkeypatch):
     """The weights are trained by then, and their statistics half replaced."""
-    X = make_array(cls)
-    estimator, untouched = make(cls, batch_size=20), make(cls, batch_size=20)
+    X = make_array(cls, 60)
+    estimator, untouched = make(cls, batch_size=30), make(cls, batch_size=30)
     if start != "new":
-        getattr(estimator, start)(X[:80])
-        getattr(untouched, start)(X[:80])
+        getattr(estimator, start)(X[:40])
+        getattr(untouched, start)(X[:40])
     before = dict(vars(estimator))
     encode = FittedNetwork.encode
 

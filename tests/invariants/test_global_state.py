@@ -58,7 +58,7 @@ def imported():
 @pytest.mark.parametrize("seed", [0, None])
 @pytest.mark.parametrize("cls", METHODS)
 def test_global_state_is_left_alone(cls, seed, imported, torch_threads):
-    X = make_array(cls)
+    X = make_array(cls, 40)
     torch_threads(2)
     before = global_state()
     estimator = make(cls, random_state=seed, early_stopping=True).fit(X)

@@ -30,7 +30,7 @@ from tests.helpers import (
 
 @pytest.mark.parametrize("cls, modality", CASES)
 def test_pickle(cls, modality):
-    X = make_data(modality)
+    X = make_data(modality, 60)
     estimator = fitted(cls, modality)
     loaded = pickle.loads(pickle.dumps(estimator))
     assert_same_fit(loaded, estimator, X)
@@ -42,7 +42,7 @@ def test_pickle(cls, modality):
 @pytest.mark.parametrize("cls, modality", CASES)
 def test_pickle_holds_neither_torch_nor_data(cls, modality):
     sizes = []
-    for n in (200, 2000):
+    for n in (200, 650):
         X = make_data(modality, n)
         estimator = make(cls, modality=modality, max_epochs=1, early_stopping=True)
         estimator.set_params(encoder=small_encoder(cls, modality))
@@ -58,7 +58,7 @@ def test_pickle_holds_neither_torch_nor_data(cls, modality):
             for row in values[[7, 100]]:
                 for dtype in np.float64, np.float32:
                     assert row.astype(dtype).tobytes() not in data
-    assert max(sizes) < min(sizes) + 2000
+    assert max(sizes) < min(sizes) + 500
 
 
 def _modules(data):
@@ -78,7 +78,7 @@ def _modules(data):
 
 @pytest.mark.parametrize("cls, modality", CASES)
 def test_deep_copy_is_independent(cls, modality):
-    X = make_data(modality)
+    X = make_data(modality, 60)
     estimator = clone(fitted(cls, modality)).partial_fit(X)
     Z = estimator.transform(X)
     copied = copy.deepcopy(estimator)
@@ -117,7 +117,7 @@ def test_buffers_that_are_drawn_and_not_saved(method, encoder, random_state):
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "mps"])
 @pytest.mark.parametrize("cls, modality", CASES)
 def test_fitted_on_a_device_that_is_not_here(cls, modality, device):
-    X = make_data(modality)
+    X = make_data(modality, 60)
     desired = fitted(cls, modality)
     estimator = copy.deepcopy(desired)
     # What a pickle from a machine that has the device says.

@@ -16,7 +16,7 @@ def test_embedding_does_not_depend_on_other_rows(
     cls, modality, n_threads, torch_threads
 ):
     estimator = fitted(cls, modality)
-    n = estimator._network.task.inputs.tile + 37
+    n = estimator._network.task.tile + 37
     X = make_data(modality, n)
     torch_threads(n_threads)
     Z = estimator.transform(X)

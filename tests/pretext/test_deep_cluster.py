@@ -188,7 +188,7 @@ def test_all_rows_are_embedded_in_evaluation_mode(X, parameters, monkeypatch):
         "fit",
         lambda self, z, generator: seen.append(z) or torch.zeros(len(z)),
     )
-    task.inputs.tile = 50
+    task.tile = 50
     before = {k: v.clone() for k, v in task.encoder.state_dict().items()}
     estimator._begin_fit(task)
     assert task.training
