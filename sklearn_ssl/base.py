@@ -347,8 +347,8 @@ class SSLTransformer(
         params = self.get_params(deep=False) | {"encoder": "auto"}  # no copy of modules
         method = type(self)(**{k: clone(v, safe=False) for k, v in params.items()})
         recipe = dict(method=method, modality=self.modality_, encoder=self.encoder_)
-        recipe |= dict(views=self.views_, max_epochs=max_epochs, n_rows=n_rows)
-        recipe |= dict(seed=seed, n_targets=count_targets(arrays))
+        recipe |= dict(views=self.views_, max_epochs=max_epochs, seed=seed)
+        recipe |= dict(n_rows=n_rows, n_targets=count_targets(arrays))
         weights = None if previous is None else previous.state()
         if weights:  # queues keep their size, buffers that are not saved their values
             recipe |= {name: previous.recipe[name] for name in ("n_rows", "seed")}
