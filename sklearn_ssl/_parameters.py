@@ -4,6 +4,10 @@ import re
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import clone
+
+# With fewer nothing is held out for early stopping.
+_MIN_ROWS_TO_HOLD_OUT = 20
 
 TRAINING_PARAMETERS = """\
 modality : {"auto", "table", "image"} or component, default="auto"
@@ -26,6 +30,13 @@ passthrough : "auto" or bool, default="auto"
     Whether ``transform`` returns, beside the embedding, the preprocessed columns of a
     table (numbers scaled, categories one-hot), as a block of the same weight. They
     insure against an embedding that misses what matters. "auto" does so for tables.
+output : {"last", "all_layers"}, default="last"
+    Whether the embedding is the last layer of the encoder or all of them side by side.
+    "all_layers" needs an MLP.
+scaling : {"block", "standard", "l2"}, default="block"
+    Of the embedding, once centred: "block" divides all its columns by one number,
+    "standard" each by its own spread, "l2" each row by its L2 norm. The norm of a row
+    is on average the same in each.
 max_epochs : int or "auto", default="auto"
     Passes over the data. "auto" makes fewer the more rows there are; 0 leaves the
     encoder untrained, which is a baseline to show.
@@ -196,5 +207,20 @@ def check_training_parameters(est):
     if not isinstance(est.random_state, np.random.RandomState | np.random.Generator):
         check_number("random_state", est.random_state, Integral, 0, words=(None,))
     check_option("passthrough", est.passthrough, ("auto", True, False))
+    check_option("output", est.output, ("last", "all_layers"))
+    check_option("scaling", est.scaling, ("block", "standard", "l2"))
     check_option("optimizer", est.optimizer, ("adamw", "lars", "sgd"))
     check_option("precision", est.precision, ("auto", "float32", "bfloat16"))
+
+
+def count_held_out(estimator, n_rows):
+    """How many of the rows early stopping holds out."""
+    if not estimator.early_stopping or n_rows < _MIN_ROWS_TO_HOLD_OUT:
+        return 0
+    return min(max(round(estimator.validation_fraction * n_rows), 2), n_rows - 2)
+
+
+def without_encoder(estimator):
+    """A clone that shares no encoder, of which a module would be copied."""
+    params = estimator.get_params(deep=False) | {"encoder": "auto"}
+    return type(estimator)(**{k: clone(v, safe=False) for k, v in params.items()})

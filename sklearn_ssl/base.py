@@ -9,15 +9,16 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ssl._arrays import check_two_rows, count_rows, count_targets
 from sklearn_ssl._parameters import (
     check_training_parameters,
+    count_held_out,
     insert_shared,
     unless_auto,
+    without_encoder,
 )
 from sklearn_ssl.encoders import resolve_encoder
 from sklearn_ssl.engine.callbacks import (
@@ -32,8 +33,6 @@ from sklearn_ssl.views import resolve_views
 
 # Within these, "auto" lets a training see as many rows as suit the modality.
 _EPOCH_BOUNDS = 10, 200
-# With fewer rows nothing is held out for early stopping.
-_MIN_ROWS_TO_HOLD_OUT = 20
 # Rows of the past that the statistics of `partial_fit` remember.
 _MAX_ROWS_REMEMBERED = 10_000
 # Parameters that the training takes as they are.
@@ -70,6 +69,8 @@ class SSLTransformer(
     encoder: object = "auto"
     views: object = "auto"
     passthrough: object = "auto"
+    output: str = "last"
+    scaling: str = "block"
     max_epochs: int | str = "auto"
     max_time: float | None = None
     batch_size: int | str = "auto"
@@ -123,7 +124,7 @@ class SSLTransformer(
 
     def _encode(self, task, batch):
         """Return the embedding of a batch."""
-        return task.embed(batch)
+        return task.outputs(task.inputs(batch))
 
     def _after_step(self, task):
         """Run after each optimizer step."""
@@ -275,7 +276,7 @@ class SSLTransformer(
                 training.run(
                     arrays,
                     self.max_epochs_,
-                    validation_rows=self._n_validation_rows(n_rows),
+                    validation_rows=count_held_out(self, n_rows),
                     begin_epoch=callbacks.begin_epoch,
                     end_epoch=lambda: callbacks.end_epoch(fitted_now),
                 )
@@ -344,16 +345,15 @@ class SSLTransformer(
         suits = default_learning_rate(self.optimizer, base)
         self.learning_rate_ = unless_auto(self.learning_rate, suits)
         device, seed = resolve_device(self.device), as_seed(self.random_state)
-        params = self.get_params(deep=False) | {"encoder": "auto"}  # no copy of modules
-        method = type(self)(**{k: clone(v, safe=False) for k, v in params.items()})
-        recipe = dict(method=method, modality=self.modality_, encoder=self.encoder_)
-        recipe |= dict(views=self.views_, max_epochs=max_epochs, seed=seed)
-        recipe |= dict(n_rows=n_rows, n_targets=count_targets(arrays))
+        recipe = dict(method=without_encoder(self), encoder=self.encoder_)
+        recipe |= dict(modality=self.modality_, views=self.views_, seed=seed)
+        recipe |= dict(max_epochs=max_epochs, n_rows=n_rows)
+        recipe |= dict(n_targets=count_targets(arrays))
         weights = None if previous is None else previous.state()
         if weights:  # queues keep their size, buffers that are not saved their values
             recipe |= {name: previous.recipe[name] for name in ("n_rows", "seed")}
         network = FittedNetwork(recipe, weights=weights)
-        stops_early = max_epochs and self._n_validation_rows(n_rows)
+        stops_early = max_epochs and count_held_out(self, n_rows)
         training = Training(
             task=network.task,
             device=device,
@@ -374,7 +374,7 @@ class SSLTransformer(
         from sklearn_ssl.engine.training import CURVES
 
         network = FittedNetwork(training.recipe, task=task, weights=weights)
-        network.measure(arrays, self.modality_.embedding_norm, n_before)
+        network.measure(arrays, n_before)
         n_rows = n_before + count_rows(arrays)
         parameters = network.task.parameters()
         return {
@@ -387,10 +387,6 @@ class SSLTransformer(
             "device_": str(training.device),
             **{f"{name}_": value for name, value in network.task.adapted.items()},
         }
-
-    def _n_validation_rows(self, n_rows):
-        n = min(max(round(self.validation_fraction * n_rows), 2), n_rows - 2)
-        return n if self.early_stopping and n_rows >= _MIN_ROWS_TO_HOLD_OUT else 0
 
     def __getstate__(self):
         # The optimizer of `partial_fit` is not worth its weight in a pickle.

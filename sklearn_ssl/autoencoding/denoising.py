@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from numbers import Real
 
-from sklearn_ssl._parameters import check_number, check_option
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl.autoencoding.autoencoder import Autoencoder
 
 
@@ -21,9 +21,6 @@ class DenoisingAutoencoder(Autoencoder):
     corruption_rate : float, default=0.5
         Chance of a cell, or of a square of an image, to be replaced. The winner of [2]_
         used 0.15. Views of your own have theirs.
-    output : {"last", "all_layers"}, default="last"
-        Whether ``transform`` returns the last layer of the encoder or all of them side
-        by side. "all_layers" needs an MLP.
     {training_parameters}
 
     Attributes
@@ -54,25 +51,10 @@ class DenoisingAutoencoder(Autoencoder):
     """
 
     corruption_rate: float = 0.5
-    output: str = "last"
 
     def _check_parameters(self):
         super()._check_parameters()
         check_number("corruption_rate", self.corruption_rate, Real, 0, 1)
-        check_option("output", self.output, ("last", "all_layers"))
 
     def _default_views(self, modality):
         return modality.corruption(self.corruption_rate)
-
-    def _build_task(self, task):
-        if self.output == "all_layers" and not hasattr(task.encoder, "all_layers"):
-            raise ValueError(
-                "output='all_layers' needs an encoder with layers to return, as "
-                "encoders.MLP has. Pass output='last'."
-            )
-        super()._build_task(task)
-
-    def _encode(self, task, batch):
-        if self.output == "last":
-            return task.embed(batch)
-        return task.encoder.all_layers(task.inputs(batch))

@@ -100,7 +100,7 @@ class SubTab(Autoencoder):
 
         k = len(task.seen)
         noisy = stack([task.inputs(task.view(batch)) for _ in range(k)])
-        h = self._embed_subsets(task, noisy).flatten(0, 1)
+        h = self._embed_subsets(task, noisy, task.encoder).flatten(0, 1)
         whole = {
             name: cells.repeat(k, *[1] * (cells.ndim - 1))
             for name, cells in batch.items()
@@ -110,12 +110,13 @@ class SubTab(Autoencoder):
         return restored + objectives.subset_agreement(z, self.temperature)
 
     def _reconstruct(self, task, batch):
-        return task.decoder(self._encode(task, batch))
+        h = self._embed_subsets(task, task.inputs(batch), task.encoder)
+        return task.decoder(h.mean(dim=0))
 
     def _encode(self, task, batch):
-        return self._embed_subsets(task, task.inputs(batch)).mean(dim=0)
+        return self._embed_subsets(task, task.inputs(batch), task.outputs).mean(dim=0)
 
-    def _embed_subsets(self, task, x):
+    def _embed_subsets(self, task, x, encoder):
         """Embed subsets of rows (n, width) or (K, n, width): shape (K, n, d)."""
         x = x * task.seen[:, None]
-        return task.encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])

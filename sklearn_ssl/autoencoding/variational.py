@@ -82,7 +82,15 @@ class VariationalAutoencoder(Autoencoder):
         return reconstruction + self.beta * divergence / n_cells
 
     def _reconstruct(self, task, batch):
-        return task.decoder(self._encode(task, batch))
+        return task.decoder(self._posterior_mean(task, batch))
 
     def _encode(self, task, batch):
+        from torch import cat
+
+        mean = self._posterior_mean(task, batch)
+        if self.output == "last":
+            return mean
+        return cat([super()._encode(task, batch), mean], dim=1)
+
+    def _posterior_mean(self, task, batch):
         return task.posterior(task.embed(batch))[:, : self.latent_dim]

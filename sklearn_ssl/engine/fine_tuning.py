@@ -97,7 +97,7 @@ class Labels:
 
 
 @torch.no_grad()
-def calibrate(network, arrays, batch_size, norm):
+def calibrate(network, arrays, batch_size):
     """Give a network that was never trained the statistics that it will train with.
 
     Its batch normalization holds none, and `FittedNetwork.measure` scaled the output by
@@ -112,7 +112,7 @@ def calibrate(network, arrays, batch_size, norm):
         for batch, _ in Rows(source, torch.arange(source.n_rows), batch_size):
             task.features(task.inputs.prepare(batch))
     task.eval()
-    network.measure(arrays, norm)
+    network.measure(arrays)
 
 
 def _batch_norms(task):
@@ -347,8 +347,7 @@ class FineTuner:
         return variance_over_views(output.unflatten(0, (self.n_views, -1)))
 
     def _output(self, batch):
-        features = torch.cat(self.task.features(batch), dim=1)
-        return self.head(torch.addcmul(self.task.shift, features, self.task.scale))
+        return self.head(self.task.scaled(self.task.features(batch)))
 
     @torch.no_grad()
     def _judge(self, held_out):

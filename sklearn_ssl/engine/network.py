@@ -120,17 +120,17 @@ class FittedNetwork:
             part = slice(start, start + tile)
             yield part, {k: _pad(a[part], tile).to(device) for k, a in arrays.items()}
 
-    def measure(self, arrays, norm, n_before=0):
+    def measure(self, arrays, n_before=0):
         """Take the embedding's mean and spread over rows, which `encode` then removes.
 
-        The embedding is centred and scaled by one number, columns that are passed
-        through by another, such that both blocks have the same weight and a row's L2
-        norm is about `norm` (its root mean square), however many columns there are.
+        The embedding is centred and scaled, by one number or column by column, columns
+        that are passed through by another number, such that both blocks have the same
+        weight and a row's L2 norm is about ``task.norm`` (its root mean square),
+        however many columns there are.
 
         Parameters
         ----------
         arrays : dict of str to ndarray
-        norm : float
         n_before : int
             Rows that the statistics in place stand for; they keep that weight.
         """
@@ -138,16 +138,18 @@ class FittedNetwork:
         n = count_rows(arrays)
         rows = np.linspace(0, n - 1, min(n, _MAX_STATISTICS_ROWS)).astype(int)
         before = task.shift.cpu().double().numpy(), task.scale.cpu().double().numpy()
-        task.shift.zero_()
-        task.scale.fill_(1.0)
-        z = self.encode({name: array[rows] for name, array in arrays.items()})
+
+        def features(task, batch):
+            return torch.cat(task.features(task.inputs.prepare(batch)), dim=1)
+
+        some = {name: array[rows] for name, array in arrays.items()}
+        z = self.map_rows(features, some)
         center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
         scale = np.empty_like(std)
+        by_column = task.method.scaling == "standard"
         for block in np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1]):
-            spread = np.linalg.norm(std[block]) * len(task.widths) ** 0.5
-            # Rows that differ by rounding alone, as when all are equal, become 0.
-            varies = spread > 1e-6 * np.linalg.norm(center[block])
-            scale[block] = norm / spread if varies else 0.0
+            scale[block] = _scale(std[block], center[block], task.block_norm, by_column)
+            by_column = False  # columns that are passed through are standardized
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale
         scale = share * before[1] + (1 - share) * scale
@@ -159,6 +161,15 @@ class FittedNetwork:
         with self._lock:  # scoring swaps the task's generator
             source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
+
+
+def _scale(std, center, norm, by_column):
+    """Factors that give columns a norm together: the same for all, or one for each."""
+    size = abs if by_column else np.linalg.norm
+    spread = size(std)
+    # What differs by rounding alone, as when all rows are equal, becomes 0.
+    varies = spread > 1e-6 * size(center)
+    return varies * norm / np.where(varies, spread, 1) / max(np.sum(varies), 1) ** 0.5
 
 
 def _load(task, weights):

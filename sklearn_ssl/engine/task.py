@@ -50,6 +50,8 @@ class Task(nn.Module):
         Width of the encoder's output.
     tile : int
         Rows that are encoded at once, whatever their number.
+    norm : float
+        L2 norm of a row of features, root mean square.
     widths : list of int
         Columns of the embedding, and of what is passed through beside it.
     progress : float
@@ -79,6 +81,11 @@ class Task(nn.Module):
         # An encoder that takes few rows at once needs no more of them to be filled up.
         self.tile = min(inputs.tile, getattr(encoder, "rows_at_once", inputs.tile))
         self.n_outputs = _n_outputs(encoder, list(dict.fromkeys([whole, part])))
+        if method.output == "all_layers" and not hasattr(encoder, "all_layers"):
+            raise ValueError(
+                "output='all_layers' needs an encoder with layers to return, as "
+                "encoders.MLP has. Pass output='last'."
+            )
         self.adapted = {}
         self.restarted = []
         self.progress = 0.0
@@ -118,7 +125,31 @@ class Task(nn.Module):
         blocks = (x.split(self.widths, dim=-1) for x in (self.shift, self.scale, out))
         for part, shift, scale, rows in zip(parts, *blocks, strict=True):
             torch.addcmul(shift, part[: len(out)], scale, out=rows)
+        if self.method.scaling == "l2":
+            z = out[:, : self.widths[0]]
+            z.copy_(self._to_one_norm(z))
         return out
+
+    def scaled(self, parts):
+        """The same of what :meth:`features` returned, with a gradient."""
+        features = torch.addcmul(self.shift, torch.cat(parts, dim=1), self.scale)
+        if self.method.scaling == "l2":
+            z, *columns = features.split(self.widths, dim=1)
+            features = torch.cat([self._to_one_norm(z), *columns], dim=1)
+        return features
+
+    def _to_one_norm(self, z):
+        return self.block_norm * torch.nn.functional.normalize(z, dim=1)
+
+    @property
+    def block_norm(self):
+        """Norm of a row of the embedding, and of the columns beside it."""
+        return self.norm / len(self.widths) ** 0.5
+
+    def outputs(self, x):
+        """Of the encoder, for what it reads: its last layer or all, as is asked for."""
+        is_last = self.method.output == "last"
+        return self.encoder(x) if is_last else self.encoder.all_layers(x)
 
     def features(self, batch):
         """The method's embedding, and the columns that it passes through if it does."""
@@ -173,6 +204,7 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed, n_tar
         network = build_network(encoder, inputs, shape).cpu()
         task = Task(method, inputs, network, views, n_rows, max_epochs, n_targets)
         method._build_task(task)
+    task.norm = modality.embedding_norm
     seed_dropout(task).eval()
     with torch.no_grad():
         features = task.features(inputs.example(2))

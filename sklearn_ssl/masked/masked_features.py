@@ -30,9 +30,6 @@ class MaskedFeatures(DenoisingAutoencoder):
     corruption_rate : float, default=0.5
         Chance of a cell to be replaced; between 0.2 and 0.8 in [1]_, by data set. Views
         of your own have theirs.
-    output : {"last", "all_layers"}, default="last"
-        Whether ``transform`` returns the last layer of the encoder or all of them side
-        by side. "all_layers" needs an MLP.
     pretext : {"mask", "reconstruction"}, default="mask"
         "mask" predicts which cells were replaced, by cross-entropy; a cell whose donor
         had the same value was not. "reconstruction" predicts all cells, replaced or

@@ -20,9 +20,6 @@ class VIME(DenoisingAutoencoder):
     ----------
     corruption_rate : float, default=0.3
         Chance of a cell to be replaced. Views of your own have theirs.
-    output : {"last", "all_layers"}, default="last"
-        Whether ``transform`` returns the last layer of the encoder or all of them side
-        by side. "all_layers" needs an MLP.
     alpha : float, default=2.0
         Weight of the reconstruction; that of the replaced cells is 1.
     {training_parameters}

@@ -118,7 +118,7 @@ class RelativeLocation(SSLTransformer):
         return cross_entropy(logits, labels)
 
     def _encode(self, task, batch):
-        return task.embed(self._without_shortcut(batch))
+        return super()._encode(task, self._without_shortcut(batch))
 
     def _without_shortcut(self, batch):
         from sklearn_ssl.views.tiles import project_colors

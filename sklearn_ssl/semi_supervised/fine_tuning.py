@@ -257,8 +257,7 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     )
     with pinned_threads(transformer.n_threads):
         if from_scratch and tuner.encoder_rate > 0:
-            norm = transformer.modality_.embedding_norm
-            calibrate(network, arrays, settings.batch_size, norm)
+            calibrate(network, arrays, settings.batch_size)
         tuner.run()
     return transformer, tuner
 

@@ -120,10 +120,13 @@ def test_columns_outside_a_subset_do_not_reach_the_encoder():
     x = task.inputs(batch)
     hidden = ~task.seen[0].bool()
     changed = torch.where(hidden, x + 1, x)
-    embed = SubTab()._embed_subsets
-    first, others = embed(task, x)[0], embed(task, x)[1:]
-    torch.testing.assert_close(embed(task, changed)[0], first, rtol=0, atol=0)
-    assert (embed(task, changed)[1:] != others).any((1, 2)).all()
+
+    def embed(x):
+        return SubTab()._embed_subsets(task, x, task.encoder)
+
+    first, others = embed(x)[0], embed(x)[1:]
+    torch.testing.assert_close(embed(changed)[0], first, rtol=0, atol=0)
+    assert (embed(changed)[1:] != others).any((1, 2)).all()
 
 
 # The estimator ------------------------------------------------------------------------

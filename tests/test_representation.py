@@ -1,0 +1,121 @@
+"""What `transform` returns: which layers, how scaled, with or without the columns."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from sklearn_ssl import (
+    SCARF,
+    CollapseWarning,
+    FineTuning,
+    SimCLR,
+    SSLClassifier,
+    SubTab,
+    VariationalAutoencoder,
+)
+from sklearn_ssl.encoders import MLP
+from tests.helpers import TABLES, make, make_array, make_data
+
+SCALINGS = ["block", "standard", "l2"]
+
+
+def fit(cls=SCARF, modality="table", **params):
+    return make(cls, modality=modality, **params).fit(make_data(modality))
+
+
+def embedding(estimator, X, scaling):
+    """Of a table, without the columns."""
+    scaled = clone(estimator).set_params(scaling=scaling, passthrough=False)
+    return scaled.fit(X).transform(X)
+
+
+@pytest.mark.parametrize("cls", TABLES)
+def test_scaling(cls):
+    X = make_data("table")
+    z = {name: embedding(make(cls), X, name) for name in SCALINGS}
+    norm = 5**0.5
+    for features in z.values():
+        assert (features**2).sum(axis=1).mean() ** 0.5 == pytest.approx(norm, rel=1e-3)
+    varies = z["block"].std(axis=0) > 1e-5
+    spread = z["standard"][:, varies].std(axis=0)
+    assert_allclose(spread, norm / varies.sum() ** 0.5, rtol=1e-2)
+    assert_allclose(np.linalg.norm(z["l2"], axis=1), norm, rtol=1e-5)
+    # All the same weights, and but for "standard" the same directions.
+    direction = z["block"] / np.linalg.norm(z["block"], axis=1, keepdims=True)
+    assert_allclose(z["l2"], norm * direction, atol=1e-5)
+    for a, b in zip(z["block"][:, varies].T, z["standard"][:, varies].T, strict=True):
+        assert np.corrcoef(a, b)[0, 1] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_columns_that_are_passed_through_stay(scaling):
+    X = make_data("table")
+    Z = fit(scaling=scaling).transform(X)
+    alone = fit(scaling=scaling, passthrough=False).transform(X)
+    width = alone.shape[1]
+    assert_allclose(Z[:, :width], alone / 2**0.5, atol=1e-5)
+    assert_array_equal(Z[:, width:], fit().transform(X)[:, width:])
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("modality", ["table", "image"])
+def test_no_row_depends_on_others(scaling, modality):
+    X = make_data(modality)
+    simclr = fit(SimCLR, modality, scaling=scaling)
+    Z = simclr.transform(X)
+    rows = [3, 100, 7]
+    part = X.iloc[rows] if modality == "table" else X[rows]
+    assert_array_equal(simclr.transform(part), Z[rows])
+
+
+def test_equal_rows_become_zero():
+    X = np.ones((30, 3))
+    for scaling in SCALINGS:
+        scarf = make(SCARF, scaling=scaling)
+        with pytest.warns(CollapseWarning):
+            assert_array_equal(scarf.fit(X).transform(X), 0)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "l2"])
+def test_a_head_is_tuned_on_the_features_as_they_are(scaling):
+    X = make_array(SCARF)
+    y = np.where(np.arange(len(X)) % 2, X[:, 0] > X[:, 0].mean(), 0)
+    tuned = SSLClassifier(
+        make(SCARF, scaling=scaling),
+        fine_tune=FineTuning(max_epochs=1, learning_rate=0.0),
+    ).fit(X, y)
+    ssl = tuned.transformer_
+    task = ssl._network.task
+    arrays = {k: torch.from_numpy(a) for k, a in ssl.modality_.to_arrays(X).items()}
+    with torch.no_grad():
+        scaled = task.scaled(task.features(task.inputs.prepare(arrays)))
+    assert_allclose(scaled, ssl.transform(X), atol=1e-5)
+
+
+def test_all_layers():
+    params = {"encoder": MLP(hidden=(6, 5)), "passthrough": False}
+    for cls, width in (SCARF, 11), (SubTab, 11), (VariationalAutoencoder, 11 + 3):
+        latent = {"latent_dim": 3} if cls is VariationalAutoencoder else {}
+        every = fit(cls, output="all_layers", **params, **latent)
+        last = fit(cls, **params, **latent)
+        X = make_data("table")
+        Z, z = every.transform(X), last.transform(X)
+        assert Z.shape[1] == width
+        # The training was the same: the last layer is the end of all layers.
+        end = Z[:, -z.shape[1] :]
+        assert_allclose(
+            end / np.linalg.norm(end), z / np.linalg.norm(z), atol=1e-5
+        )  # but for the scale of a wider embedding
+
+
+@pytest.mark.parametrize("params", [{"scaling": "max"}, {"output": "first"}])
+def test_bad_options(params):
+    with pytest.raises(ValueError, match=f"{next(iter(params))} must be"):
+        fit(**params)
+
+
+def test_other_encoders_have_no_layers_to_return():
+    with pytest.raises(ValueError, match="output='all_layers' needs an encoder"):
+        fit(SimCLR, "image", output="all_layers")
