@@ -142,7 +142,8 @@ class Tabular(BaseEstimator):
             scalings.append(scaling)
             if scaling == "quantile":
                 ranks = np.linspace(0, 1, min(1000, n_samples))
-                quantiles.append(np.maximum.accumulate(np.quantile(values, ranks)))
+                found = np.quantile(np.sort(values), ranks)  # quicker than unsorted
+                quantiles.append(np.maximum.accumulate(found))
             by_quantiles = quantiles[-1] if scaling == "quantile" else None
             edges.append(bin_edges(values, mean, scale, by_quantiles))
         # Set last, so that a failed refit leaves the old state whole.
