@@ -1,13 +1,14 @@
 """What do tables too large to copy cost in memory and time?
 
-The table has 1 000 000 rows and 50 columns of float32: rows of `cells` (modeldata), drawn
-with replacement, each cell changed by about 1 %. It is a memory map, or held in memory.
+The table has 1 000 000 rows and 50 columns of float32: rows of `cells` (modeldata),
+drawn with replacement, each cell changed by about 1 %. It is a memory map, or it is
+held in memory.
 
 - memory: by how much a process grows, at its peak, beyond what it holds with the
   libraries loaded and the table open, in sizes of the table: memory of its own
-  (`RssAnon`), and all of it, with the pages of the file that the system keeps while there
-  is room (`VmRSS`). Of `transform` the embedding, which it returns, is subtracted. Each
-  line is a process of its own. "copied" is what is done to small tables.
+  (`RssAnon`), and all of it, with the pages of the file that the system keeps while
+  there is room (`VmRSS`). Of `transform` the embedding, which it returns, is
+  subtracted. Each line is a process of its own. "copied" is what small tables are.
 - steps: a training step on the streamed table over the same step on a copy in memory,
   and over the floor of step_overhead.py: forward, loss, backward and optimizer on views
   made in advance. Medians over repetitions of the ratio within one.

@@ -66,9 +66,11 @@ class StreamedTensor:
         return as_tensor(self.reader.cells(rows.numpy()))
 
     def to(self, device):
-        """The same on the CPU; all rows, as a tensor, on another device."""
-        if device == self.device:
-            return self
+        """This on the CPU, where it saves a copy; on another device all rows."""
+        return self if device.type == "cpu" else self.whole(device)
+
+    def whole(self, device):
+        """All rows as a tensor on a device, moved there some at a time."""
         whole = torch.empty(self.shape, device=device)
         for start in range(0, len(self), _TILE):
             tile = slice(start, start + _TILE)

@@ -53,9 +53,9 @@ class Scaler:
             rows = place[chosen][self.by_quantiles]
             self.to_normal = NormalScores(modality.quantiles_[rows])
 
-    def __call__(self, values, out=None):
+    def __call__(self, values):
         """Scale values of shape (n, n_columns) to float32, 0 where missing."""
-        numbers = np.empty(values.shape, np.float32) if out is None else out
+        numbers = np.empty(values.shape, np.float32)
         for rows in blocks(values):
             self._scale(values[rows], numbers[rows])
         return numbers
@@ -77,7 +77,7 @@ class NormalScores:
 
     A rank is the mean of two interpolations, from the left and from the right: a tie
     spans several ranks, its last from the left, its first from the right. All columns
-    are searched at once, by steps without branches, which a processor mispredicts.
+    are searched at once, in steps without branches, which processors mispredict.
 
     Parameters
     ----------
@@ -98,7 +98,8 @@ class NormalScores:
         self.low, self.high = quantiles.take(left, 1), quantiles.take(right, 1)
         self.lower, self.upper = ranks[left], ranks[right]
         rise, width = self.upper - self.lower, self.high - self.low
-        self.slope = np.divide(rise, width, out=np.zeros_like(width), where=width > 0)
+        wide = width > np.finfo(float).tiny  # through a narrower one there is no slope
+        self.slope = np.divide(rise, width, out=np.zeros_like(width), where=wide)
         self.tied = ((ranks[first] + ranks) / 2).take(left, 1)
 
     def __call__(self, values):

@@ -38,7 +38,9 @@ def read_rows(modality, X):
         pass  # an infinite value is an error, with the number of its row in all of X
     arrays = {"numbers": ColumnReader(X, range(X.shape[1]), _scale_with(modality))}
     if modality.missing_columns_:
-        arrays["missing"] = ColumnReader(X, modality.missing_columns_, _find_missing)
+        arrays["missing"] = ColumnReader(
+            X, modality.missing_columns_, _indicate_missing
+        )
     return arrays
 
 
@@ -79,7 +81,7 @@ class ColumnReader:
         return self.convert(values)
 
     def cells(self, rows):
-        """For each column the cells of its own rows, numbered in shape (n, n_columns)."""
+        """Of each column the cells of its own rows: `rows` of shape (n, n_columns)."""
         return self.convert(self.X[rows, self.columns])
 
 
@@ -96,5 +98,5 @@ def _scale_with(modality):
     return lambda places: Scaler(modality, places)
 
 
-def _find_missing(places):
+def _indicate_missing(places):
     return lambda values: np.isnan(values).astype(np.float32)

@@ -74,6 +74,9 @@ class Tabular(BaseEstimator):
     Levels beyond `max_categories` train the embedding that unseen levels will have;
     where there are none it is zero, as is that of missing cells.
 
+    Of arrays of numbers that are mapped from a file, or whose copy would take more than
+    64 MB, methods make no copy: they convert rows as they need them, to the same bits.
+
     Examples
     --------
     >>> import pandas as pd
@@ -131,8 +134,7 @@ class Tabular(BaseEstimator):
                 continue
             values = np.full(n_samples, np.nan) if is_category else values
             values = _to_float(values, label)
-            missing = list(find_missing(values[:, None], [label]))
-            if missing:
+            if list(find_missing(values[:, None], [label])):
                 missing_columns.append(len(number_columns))
                 values = values[~np.isnan(values)]
             number_columns.append(j)
