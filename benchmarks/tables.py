@@ -8,40 +8,51 @@ than two classes) or R2:
 - on the columns: logistic or ridge regression, nearest neighbours, random forest,
   histogram boosting,
 - on each method's features, and on those of an encoder before training: logistic or
-  ridge regression; with `--boosting` histogram boosting too.
+  ridge regression and, for the first draw of labelled rows, histogram boosting,
+- on what `AutoSSL` chose among the methods that it tries by default.
 
 Prints for each number of labels the mean gain over regression on the columns, wins,
-ties and losses against it (a tie: a paired test over seeds and draws says nothing at
-5%), the worst table and the mean rank. Seeds begin at 1: defaults were chosen on the
-split of seed 0 of mnist, wa_churn, cells, hpc_data and mlc_churn.
+ties and losses against it (a tie: a paired t-test over seeds says nothing at 5%), the
+worst table and the mean rank. Seeds, each with its own split, begin at 1: defaults were
+chosen on the split of seed 0.
 
-    python benchmarks/tables.py --save tables.csv
-    python benchmarks/tables.py --openml credit-g --methods SimCLR
+Rows are appended to the CSV as soon as a table is done for a seed, and what is there is
+not run again.
+
+    python benchmarks/tables.py --jobs 2 --save tables.csv
+    python benchmarks/tables.py --openml credit-g --methods SimCLR --seeds 2
 """
 
 import argparse
+import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from datasets import REGRESSION, TABLES_OF_THE_BENCHMARK, baselines, load, load_openml
+from joblib import Parallel, delayed
 from probing import draw_labels, metric_of
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_1samp
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from sklearn_ssl import all_methods
+from sklearn_ssl import AutoSSL, all_methods
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ["SimCLR", "SimSiam", "DenoisingAutoencoder", "SCARF", "SubTab"]
-SIZES = [5, 10, 50, "10%"]
+CHOICE = ["SimCLR", "DenoisingAutoencoder", "SimSiam"]  # what AutoSSL tries by default
+SIZES = ["5", "10", "50", "10%"]
+TITLES = {"10%": "10% of the training rows labelled"}
 BASELINE = "columns, regression"
 TARGETS_A_CLASS = 10
 
@@ -63,18 +74,6 @@ def predictors(is_regression, seed):
     }
 
 
-def features(name, methods, seed, max_time):
-    """Transformers, unfitted, and the names of the predictors that follow each."""
-    everything = list(predictors(False, 0))
-    shared = {"modality": "table", "random_state": seed, "max_time": max_time}
-    found = {"columns": (baselines(name, seed)["raw"], everything)}
-    for method in methods:
-        made = all_methods()[method](**shared)
-        found[method] = made, ["regression", "boosting"]
-    untrained = all_methods()[methods[0]](**shared, max_epochs=0)
-    return found | {"untrained": (untrained, ["regression"])}
-
-
 def draw(y, size, is_regression, seed):
     """Row numbers of the labelled rows."""
     if size == "10%":
@@ -87,50 +86,89 @@ def draw(y, size, is_regression, seed):
         return few
     if is_regression:
         rng = np.random.default_rng(seed)
-        return rng.permutation(len(y))[: size * TARGETS_A_CLASS]
-    return draw_labels(y, size, seed)
+        return rng.permutation(len(y))[: int(size) * TARGETS_A_CLASS]
+    return draw_labels(y, int(size), seed)
 
 
-def evaluate(name, X, y, *, methods, seed, max_time, n_draws, boosting):
-    """Score everything on one split: a list of rows."""
+def choose(methods, X, y, few, models, seed):
+    """AutoSSL fitted to the labelled rows; the methods are pretrained already."""
+    known = np.full(len(y), np.nan if y.dtype.kind == "f" else -1)
+    known[few] = y[few]
+    judge = models["regression"]
+    return AutoSSL(methods=methods, estimator=judge, random_state=seed).fit(X, known)
+
+
+def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
+    """Score what follows each of the features on one split: a DataFrame."""
+    warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
+    X, y = load_openml(name) if is_openml else load(name)
     is_regression = name in REGRESSION
-    stratify = None if is_regression else y
+    y = y.astype(float) if is_regression else y
     X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=0.3, stratify=stratify, random_state=seed
+        *(X, y),
+        test_size=0.3,
+        stratify=None if is_regression else y,
+        random_state=seed,
     )
     metric, score = metric_of(name, y_train)
+    models = predictors(is_regression, seed)
+    draws = [
+        (size, i, draw(y_train, size, is_regression, i))
+        for size in SIZES
+        for i in range(n_draws)
+    ]
     rows = []
-    for feature, (transformer, names) in features(
-        name, methods, seed, max_time
-    ).items():
-        Z_train = transformer.fit(X_train).transform(X_train)
-        Z_test = transformer.transform(X_test)
-        for predictor, model in predictors(is_regression, seed).items():
-            skipped = predictor == "boosting" and feature != "columns" and not boosting
-            if predictor not in names or skipped:
-                continue
-            for size in SIZES:
-                for i in range(n_draws):
-                    few = draw(y_train, size, is_regression, i)
-                    value = score(model.fit(Z_train[few], y_train[few]), Z_test, y_test)
-                    row = {"data": name, "metric": metric, "seed": seed, "labels": size}
-                    row |= {"method": f"{feature}, {predictor}", "draw": i}
-                    rows.append(row | {"score": value})
-    return rows
+
+    def add(method, size, i, value):
+        row = {"data": name, "metric": metric, "seed": seed, "labels": size}
+        rows.append(row | {"method": method, "draw": i, "score": value})
+
+    def probe(feature, transformer, predictor, draws):
+        Z_train, Z_test = transformer.transform(X_train), transformer.transform(X_test)
+        for size, i, few in draws:
+            model = models[predictor].fit(Z_train[few], y_train[few])
+            add(f"{feature}, {predictor}", size, i, score(model, Z_test, y_test))
+
+    @cache
+    def fitted(method, max_epochs="auto"):
+        made = all_methods()[method](
+            modality="table",
+            max_epochs=max_epochs,
+            max_time=max_time,
+            n_threads=1,
+            random_state=seed,
+        )
+        return made.fit(X_train)
+
+    for feature in features:
+        if feature == "columns":
+            columns = baselines(name, seed)["raw"].fit(X_train)
+            for predictor in models:
+                probe(feature, columns, predictor, draws)
+        elif feature == "untrained":
+            probe(feature, fitted(CHOICE[0], max_epochs=0), "regression", draws)
+        elif feature == "AutoSSL":
+            tried = {method: FrozenEstimator(fitted(method)) for method in CHOICE}
+            for one in draws:
+                auto = choose(tried, X_train, y_train, one[2], models, seed)
+                probe(feature, auto, "regression", [one])
+        else:
+            probe(feature, fitted(feature), "regression", draws)
+            first = [one for one in draws if one[1] == 0]
+            probe(feature, fitted(feature), "boosting", first)
+    return pd.DataFrame(rows)
 
 
 def summary(results, size):
     """A row a method: gain, wins, ties, losses, worst table and mean rank."""
-    part = results[results.labels.astype(str) == str(size)]
-    wide = part.pivot_table(
-        index=["data", "seed", "draw"], columns="method", values="score", sort=False
+    part = results[results.labels == size]
+    seeds = part.pivot_table(
+        index=["data", "seed"], columns="method", values="score", sort=False
     )
-    gains = 100 * wide.sub(wide[BASELINE], axis=0).groupby("data", sort=False).mean()
-    tests = wide.groupby("data").apply(
-        lambda table: table.apply(lambda s: ttest_rel(s, table[BASELINE]).pvalue)
-    )
-    differs = tests.loc[gains.index, gains.columns] < 0.05
-    ranks = wide.groupby("data").mean().rank(axis=1, ascending=False)
+    gain = 100 * seeds.sub(seeds[BASELINE], axis=0)
+    gains = gain.groupby("data", sort=False).mean()
+    differs = gain.groupby("data", sort=False).agg(_differs).astype(bool)
+    ranks = seeds.groupby("data").mean().rank(axis=1, ascending=False)
     found = {
         "gain": gains.mean().round(1),
         "wins": (differs & (gains > 0)).sum(),
@@ -143,12 +181,26 @@ def summary(results, size):
     return pd.DataFrame(found).sort_values("mean rank")
 
 
+def _differs(gain):
+    if len(gain) < 2 or not np.ptp(gain):
+        return False
+    return ttest_1samp(gain, 0).pvalue < 0.05
+
+
 def show(results):
-    """Print the summary of each number of labels."""
+    """Print the summary of each number of labels, and the gains at ten a class."""
+    n_tables = results.data.nunique()
     for size in SIZES:
-        n_tables = results.data.nunique()
-        print(f"\n{size} labels a class, points over {BASELINE}, {n_tables} tables")
-        print(summary(results, size).to_string(), flush=True)
+        title = TITLES.get(size, f"{size} labels a class")
+        print(f"\n{title}: points over {BASELINE}, {n_tables} tables")
+        print(summary(results, size).to_string())
+    part = results[results.labels == "10"]
+    means = part.pivot_table(index="data", columns="method", values="score", sort=False)
+    gains = 100 * means.sub(means[BASELINE], axis=0).drop(columns=BASELINE)
+    print(f"\n10 labels a class: points over {BASELINE}, mean over seeds and draws")
+    print(
+        gains.assign(**{BASELINE: means[BASELINE]}).round(3).T.to_string(), flush=True
+    )
 
 
 def main():
@@ -159,27 +211,33 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--max-time", type=float, help="seconds of a pretraining")
-    parser.add_argument("--boosting", action="store_true", help="on features too")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
     options = parser.parse_args()
-    rows = []
-    for name in [*options.data, *options.openml]:
-        X, y = load_openml(name) if name in options.openml else load(name)
-        for seed in range(1, 1 + options.seeds):
-            rows += evaluate(
-                *(name, X, y),
-                methods=options.methods,
-                seed=seed,
-                max_time=options.max_time,
-                n_draws=options.draws,
-                boosting=options.boosting,
-            )
-            print(name, seed, flush=True)
-            if options.save:
-                RESULTS.mkdir(exist_ok=True)
-                path = RESULTS / options.save
-                pd.DataFrame(rows).round(4).to_csv(path, index=False)
-    show(pd.DataFrame(rows))
+    path = RESULTS / options.save if options.save else None
+    found = [pd.read_csv(path)] if path and path.exists() else []
+    done = {
+        (name, seed, method.split(",")[0])
+        for old in found
+        for name, seed, method in zip(old.data, old.seed, old.method, strict=True)
+    }
+    tasks = []
+    for seed in range(1, 1 + options.seeds):
+        for name in [*options.data, *options.openml]:
+            features = ["columns", "untrained", *options.methods, "AutoSSL"]
+            features = [one for one in features if (name, seed, one) not in done]
+            tasks.append((name, name in options.openml, seed, features))
+    work = delayed(evaluate)
+    shared = {"max_time": options.max_time, "n_draws": options.draws}
+    parallel = Parallel(n_jobs=options.jobs, return_as="generator_unordered")
+    for rows in parallel(work(*task, **shared) for task in tasks if task[-1]):
+        print(*rows.iloc[0][["data", "seed"]], flush=True)
+        found.append(rows.round(4))
+        if path:
+            RESULTS.mkdir(exist_ok=True)
+            new = not path.exists()
+            found[-1].to_csv(path, mode="a", header=new, index=False)
+    show(pd.concat(found).astype({"labels": str}))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from sklearn_ssl.joint_embedding.dino import DINO
 from sklearn_ssl.joint_embedding.lejepa import LeJEPA
 from sklearn_ssl.joint_embedding.moco import MoCo
 from sklearn_ssl.joint_embedding.nnclr import NNCLR
+from sklearn_ssl.joint_embedding.saint import SAINT
 from sklearn_ssl.joint_embedding.scarf import SCARF
 from sklearn_ssl.joint_embedding.simclr import SimCLR
 from sklearn_ssl.joint_embedding.simsiam import SimSiam
@@ -42,6 +43,7 @@ METHODS = (
     NNCLR,
     RelativeLocation,
     RotationPrediction,
+    SAINT,
     SCARF,
     SimCLR,
     SimSiam,
@@ -67,7 +69,7 @@ def all_methods():
     ['Autoencoder', 'BYOL', 'BarlowTwins', 'BinPrediction', 'DINO', 'Data2Vec',
      'DeepCluster', 'DenoisingAutoencoder', 'Jigsaw', 'LeJEPA', 'MaskedAutoencoder',
      'MaskedFeatures', 'MoCo', 'NNCLR', 'RelativeLocation', 'RotationPrediction',
-     'SCARF', 'SimCLR', 'SimSiam', 'SubTab', 'SwAV', 'VICReg', 'VIME',
+     'SAINT', 'SCARF', 'SimCLR', 'SimSiam', 'SubTab', 'SwAV', 'VICReg', 'VIME',
      'VariationalAutoencoder']
     """
     return {method.__name__: method for method in METHODS}

@@ -30,8 +30,11 @@ def pinned_threads(n_threads):
 
     global _fits, _found
     with _lock:
+        # Asked each time: at a thread's first question, or first computation, torch
+        # gives it the number that was last set anywhere, in place of its own pin.
+        present = torch.get_num_threads()
         if _fits == 0:
-            _found = torch.get_num_threads()
+            _found = present
         _fits += 1
         found = _found
         used = min(n_threads or found, found)

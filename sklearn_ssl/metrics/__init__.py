@@ -19,9 +19,8 @@ scorer             collapsed is last    trained > untrained
 Noise around the point is a collapse as bad, but to "exact collapse only" it looks as
 healthy as a good embedding, since they ignore its scale: look at `embedding_std` first.
 A network with random weights spreads rows over many directions, so that measures of the
-spectrum may prefer it to a trained one. All of them compare settings of one method
-better than methods with each other; `benchmarks/label_free_metrics.py` measures how
-well each predicts a linear classifier.
+spectrum may prefer it to a trained one. `benchmarks/label_free_metrics.py` measures how
+well each predicts a linear classifier, among settings of one method and among methods.
 
 `column_importance` and `reconstruction_r2` say which columns of a table an embedding
 listens to, and which can be restored from it.

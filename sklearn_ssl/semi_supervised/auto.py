@@ -63,7 +63,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     methods : list or dict of transformers, or "auto", default="auto"
         Named by the keys, or by their classes. "auto" tries SimCLR,
-        DenoisingAutoencoder and SimSiam on tables, and SimCLR and LeJEPA on images.
+        DenoisingAutoencoder and SimSiam on tables, and SimCLR and LeJEPA on images. One
+        in a :class:`~sklearn.frozen.FrozenEstimator` is taken as it was pretrained.
     estimator : classifier, regressor or None, default=None
         Judges the features: let it be what will use them. ``None`` stands for
         ``LogisticRegression(max_iter=1000)``, of floats that are not all whole for
@@ -71,11 +72,13 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     modality : {"auto", "table", "image"} or component, default="auto"
         What X is, for the raw columns and the methods of "auto". "auto" takes the
         modality of the first of `methods`.
-    scoring : str, callable or None, default=None
-        As in scikit-learn; ``None`` is the estimator's own score.
+    scoring : "auto", str, callable or None, default="auto"
+        As in scikit-learn; ``None`` is the estimator's own score. "auto" is
+        "neg_log_loss" where the estimator predicts probabilities, since accuracy says
+        little on few rows, and its own score elsewhere.
     cv : int, default=5
         Folds of the labelled rows, at most; fewer where classes have fewer of them.
-    prior_labels : float, default=20.0
+    prior_labels : float, default=5.0
         The number of labelled rows that the belief in the raw columns is worth: 0
         trusts few labels as much as they say themselves, infinity keeps to raw.
     unlabeled : "auto", None, or a label, default="auto"
@@ -148,9 +151,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     methods: object = "auto"
     estimator: object = None
     modality: object = "auto"
-    scoring: object = None
+    scoring: object = "auto"
     cv: int = 5
-    prior_labels: float = 20.0
+    prior_labels: float = 5.0
     unlabeled: object = "auto"
     random_state: object = None
 
@@ -222,11 +225,12 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             name = RAW if len(rows) else next(iter(methods))
             candidates = {name: candidates[name]}
         X_all = with_unlabeled(X, X_unlabeled)
-        fitted = {n: seeded(c, seed).fit(X_all) for n, c in candidates.items()}
+        fitted = {n: seeded(c, seed).fit(X_all, None) for n, c in candidates.items()}
         scores, gains, thresholds = {}, {}, {}
         if folds:
             X_labeled = _safe_indexing(X, rows)
-            how = dict(cv=folds, scoring=self.scoring, error_score="raise")
+            scoring = unless_auto(self.scoring, _scoring(judge))
+            how = dict(cv=folds, scoring=scoring, error_score="raise")
             for name, transformer in fitted.items():
                 Z = np.asarray(transformer.transform(X_labeled), np.float64)
                 scores[name] = cross_val_score(judge, Z, labels, **how)
@@ -279,6 +283,12 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         from sklearn_ssl.engine.random import as_seed
 
         return as_seed(self.random_state)
+
+
+def _scoring(judge):
+    """What "auto" judges by; each fold has rows of each class, as log loss needs."""
+    has_probabilities = is_classifier(judge) and hasattr(judge, "predict_proba")
+    return "neg_log_loss" if has_probabilities else None
 
 
 def choose(scores, n_train, n_test, prior_labels):

@@ -27,8 +27,7 @@ _MIN_SIZE_OF_LOCAL_VIEWS = 32
 class Corruption(BaseEstimator):
     """Replace random cells of a table by the same column's cell of a random row.
 
-    The donors are drawn anew for each cell, so that columns are replaced independently;
-    a category is replaced as a whole, and a number together with its being missing.
+    A category is replaced as a whole, and a number together with its being missing.
 
     Parameters
     ----------
@@ -37,10 +36,14 @@ class Corruption(BaseEstimator):
     exact : bool, default=True
         Replace exactly ``floor(rate * n_columns)`` cells, at least one, in each row
         (SCARF); otherwise each cell has its chance (swap noise).
+    donors : {"cell", "row"}, default="cell"
+        Draw a row to borrow from for each "cell", so that columns are replaced
+        independently, or one for all that are replaced in a "row" (CutMix).
     """
 
     rate: float = 0.6
     exact: bool = True
+    donors: str = "cell"
 
     def adapt(self, modality, arrays):
         """Return a copy that knows the table."""
@@ -51,6 +54,7 @@ class Corruption(BaseEstimator):
             )
         check_number("views: rate", self.rate, Real, 0, 1)
         check_option("views: exact", self.exact, (True, False))
+        check_option("views: donors", self.donors, ("cell", "row"))
         adapted = clone(self)
         adapted.missing_columns_ = [int(i) for i in modality.missing_columns_]
         return adapted
@@ -60,7 +64,13 @@ class Corruption(BaseEstimator):
         from sklearn_ssl.views.tabular import corrupt
 
         return corrupt(
-            batch, source, generator, self.rate, self.exact, self.missing_columns_
+            batch,
+            source,
+            generator,
+            self.rate,
+            self.exact,
+            self.missing_columns_,
+            self.donors,
         )
 
 

@@ -3,7 +3,7 @@
 import torch
 
 
-def corrupt(batch, source, generator, rate, exact, missing_columns=()):
+def corrupt(batch, source, generator, rate, exact, missing_columns=(), donors="cell"):
     """Replace random cells by the same column's cell of random rows of `source`.
 
     Parameters
@@ -17,6 +17,8 @@ def corrupt(batch, source, generator, rate, exact, missing_columns=()):
         The same number of cells in each row, or a chance for each cell.
     missing_columns : sequence of int
         The number column that each column of ``missing`` speaks of.
+    donors : {"cell", "row"}
+        A random row for each cell, or for all cells of a row.
 
     Returns
     -------
@@ -28,12 +30,12 @@ def corrupt(batch, source, generator, rate, exact, missing_columns=()):
     make_mask = exact_mask if exact else bernoulli_mask
     mask = make_mask(len(first), sum(widths), rate, generator, first.device)
     n_source = len(source[names[0]])
-    donors = torch.randint(
-        n_source, mask.shape, generator=generator, device=first.device
-    )
+    shape = mask.shape if donors == "cell" else (len(first), 1)
+    rows = torch.randint(n_source, shape, generator=generator, device=first.device)
+    rows = rows.expand_as(mask)
     corrupted = dict(batch)
     for name, m, d in zip(
-        names, mask.split(widths, dim=1), donors.split(widths, dim=1), strict=True
+        names, mask.split(widths, dim=1), rows.split(widths, dim=1), strict=True
     ):
         corrupted[name] = torch.where(m, _borrow(source[name], d), batch[name])
         if name == "numbers" and "missing" in batch:

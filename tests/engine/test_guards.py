@@ -89,6 +89,26 @@ def test_one_that_begins_within_another_sees_the_true_number(found):
     assert torch.get_num_threads() == found
 
 
+def test_a_new_thread_keeps_its_pin_when_another_ends(found):
+    """Torch gives a thread that is new to it the number that was last set anywhere."""
+    pinned, ended = threading.Event(), threading.Event()
+    used = []
+
+    def second():
+        with pinned_threads(1):
+            pinned.set()
+            ended.wait()
+            used.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=second)
+    with pinned_threads(2):
+        thread.start()
+        pinned.wait()
+    ended.set()
+    thread.join()
+    assert used == [1]
+
+
 @pytest.mark.parametrize(("asked", "used"), [(None, 4), (1, 1), (99, 4)])
 def test_fit_says_the_number_and_restores_it(found, asked, used):
     X = torch.rand(30, 4, generator=torch.Generator().manual_seed(0)).numpy()

@@ -73,6 +73,12 @@ def test_exact_corruption(exact, assert_refused):
     assert_refused(make(SCARF, views=Corruption(exact=exact)), rows(), "views: exact")
 
 
+@pytest.mark.parametrize("donors", ["column", None, 3])
+def test_donors_of_corruption(donors, assert_refused):
+    estimator = make(SCARF, views=Corruption(donors=donors))
+    assert_refused(estimator, rows(), "views: donors")
+
+
 @pytest.mark.parametrize("hidden", WIDTHS)
 def test_hidden(hidden, assert_refused):
     estimator = make(SCARF, encoder=MLP(hidden=hidden))

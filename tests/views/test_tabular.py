@@ -96,6 +96,21 @@ def test_columns_are_drawn_independently(batch, source):
             assert abs(correlation) < 0.25
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_row_borrows_from_one_donor_alone(batch, source, exact):
+    options = 0.5, exact, MISSING_COLUMNS
+    corrupted = corrupt(batch, source, generator(), *options, donors="row")
+    cells = torch.cat([corrupted[name] for name in ("numbers", "categories")], dim=1)
+    replaced = replaced_cells(batch, corrupted)
+    # The largest is a donor's: the rows' own values are below 0.
+    donor = (cells % N_SOURCE).masked_fill(~replaced, -1).amax(dim=1, keepdim=True)
+    assert torch.equal((cells % N_SOURCE)[replaced], donor.expand_as(cells)[replaced])
+    assert len(donor.unique()) > 150
+    # The cells are those that are replaced by a donor each.
+    each = corrupt(batch, source, generator(), *options)
+    assert torch.equal(replaced, replaced_cells(batch, each))
+
+
 def test_donors_are_spread_over_the_whole_source(batch, source):
     corrupted = corrupt(batch, source, generator(), 1.0, True, MISSING_COLUMNS)
     donors = corrupted["numbers"].flatten() % N_SOURCE
@@ -103,9 +118,11 @@ def test_donors_are_spread_over_the_whole_source(batch, source):
     assert (abs(quarters - 0.25) < 0.05).all()
 
 
+@pytest.mark.parametrize("donors", ["cell", "row"])
 @pytest.mark.parametrize("exact", [True, False])
-def test_missing_indicator_follows_its_number(batch, source, exact):
-    corrupted = corrupt(batch, source, generator(), 0.5, exact, MISSING_COLUMNS)
+def test_missing_indicator_follows_its_number(batch, source, exact, donors):
+    options = 0.5, exact, MISSING_COLUMNS, donors
+    corrupted = corrupt(batch, source, generator(), *options)
     numbers = corrupted["numbers"][:, MISSING_COLUMNS]
     replaced = numbers != batch["numbers"][:, MISSING_COLUMNS]
     assert replaced.any() and not replaced.all()
@@ -184,17 +201,18 @@ def test_component():
     X = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, np.nan], [0.0, 2.0, 1.0]] * 10)
     modality = Tabular().fit(X)
     arrays = modality.to_arrays(X)
-    view = Corruption(rate=0.7)
+    view = Corruption(rate=0.7, donors="row")
     adapted = resolve_views(view, None, modality, arrays)
     assert adapted is not view and not hasattr(view, "missing_columns_")
     assert adapted.missing_columns_ == [1, 2]
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
     corrupted = adapted(batch, batch, generator())
-    expected = corrupt(batch, batch, generator(), 0.7, True, [1, 2])
+    expected = corrupt(batch, batch, generator(), 0.7, True, [1, 2], "row")
     assert all(torch.equal(corrupted[name], expected[name]) for name in expected)
     missing = corrupted["missing"].bool()
     assert not corrupted["numbers"][:, [1, 2]][missing].any()
-    assert clone(adapted).get_params() == {"rate": 0.7, "exact": True}
+    parameters = {"rate": 0.7, "exact": True, "donors": "row"}
+    assert clone(adapted).get_params() == parameters
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1])
