@@ -34,7 +34,7 @@ from step_overhead import RESULTS, _Replay
 from sklearn_ssl import SCARF, DenoisingAutoencoder
 from sklearn_ssl.engine.batches import Rows, TensorSource
 from sklearn_ssl.engine.optimization import make_optimizer
-from sklearn_ssl.modalities import streaming
+from sklearn_ssl.modalities import Tabular, streaming
 
 N_COLUMNS, BATCH_SIZE, N_BATCHES = 50, 256, 50
 METHODS = {"SCARF": SCARF, "DenoisingAutoencoder": DenoisingAutoencoder}
@@ -123,20 +123,22 @@ def memory_in_a_process(*args):
 # Steps --------------------------------------------------------------------------------
 
 
-def measure_steps(path, method, seconds, n_repetitions):
-    """Ratios of a training step's time."""
+def measure_steps(path, method, numeric, seconds, n_repetitions):
+    """Ratios of a training step's time, for a way of scaling numbers."""
     torch.set_num_threads(1)
     X = np.load(path, mmap_mode="r")
-    estimator = make(method, max_time=seconds).fit(X)
+    modality = Tabular(numeric=numeric)
+    estimator = make(method, modality=modality, max_time=seconds).fit(X)
     streamed = estimator._read(estimator.modality_, X)
     copied = estimator.modality_.to_arrays(X)
     floor = make_floor(estimator, copied)
     trainings = [estimator._start(streamed, None, 1000) for _ in range(2)]
 
     def step(training, arrays):
-        before, started = training.n_steps, time.perf_counter()
+        before = training.n_steps
         training.run(arrays, 1)
-        return (time.perf_counter() - started) / (training.n_steps - before)
+        # Not since the call, which draws the order of all rows for a few of the steps.
+        return (time.perf_counter() - training.started) / (training.n_steps - before)
 
     times = []
     for _ in range(n_repetitions + 1):
@@ -146,7 +148,7 @@ def measure_steps(path, method, seconds, n_repetitions):
     return {
         "rows": len(X),
         "method": method,
-        "quantile columns": estimator.modality_.scaling_.count("quantile"),
+        "columns by quantiles": estimator.modality_.scaling_.count("quantile"),
         "streamed/copied": np.median(streamed_s / copied_s),
         "streamed/floor": np.median(streamed_s / floor_s),
         "copied/floor": np.median(copied_s / floor_s),
@@ -190,32 +192,44 @@ def make_floor(estimator, arrays):
 # All ----------------------------------------------------------------------------------
 
 
+def memory(folder, options):
+    """Rows of results, of the table and of one a twentieth of its size."""
+    for n_rows in (options.rows, options.rows // 20):
+        path = f"{folder}/{n_rows}.npy"
+        write_table(path, n_rows)
+        for method in METHODS:
+            for held in ("memmap", "ndarray", "ndarray, copied"):
+                yield memory_in_a_process(path, method, held, options.max_time)
+
+
+def steps(folder, options):
+    """Rows of results, for each method by means alone and partly by quantiles."""
+    path = f"{folder}/steps.npy"
+    write_table(path, options.rows)
+    for method in METHODS:
+        for numeric in ("standard", "auto"):
+            seconds, n = options.max_time / 2, options.repetitions
+            yield measure_steps(path, method, numeric, seconds, n)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--max-time", type=float, default=10, help="seconds of a fit")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--save", help="beginning of the names of two CSV files")
+    parser.add_argument("--parts", nargs="+", default=["memory", "steps"])
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure_memory(*json.loads(options.measure))))
         return
-    results = {"memory": [], "steps": []}
+    results = {}
     with tempfile.TemporaryDirectory() as folder:
-        for n_rows in (options.rows, options.rows // 20):
-            path = f"{folder}/{n_rows}.npy"
-            write_table(path, n_rows)
-            for method in METHODS:
-                for held in ("memmap", "ndarray", "ndarray, copied"):
-                    row = memory_in_a_process(path, method, held, options.max_time)
-                    results["memory"].append(row)
-                    print(row, flush=True)
-        path = f"{folder}/{options.rows}.npy"
-        for method in METHODS:
-            row = measure_steps(path, method, options.max_time / 2, options.repetitions)
-            results["steps"].append(row)
-            print(row, flush=True)
+        if "memory" in options.parts:
+            results["memory"] = list(memory(folder, options))
+        if "steps" in options.parts:
+            results["steps"] = list(steps(folder, options))
     for name, rows in results.items():
         table = pd.DataFrame(rows)
         print(table.round(2).to_string(index=False))
