@@ -96,7 +96,7 @@ def expected_targets(columns, rows, labels, numbers=False):
 
 def _as_columns(arrays, cardinalities):
     """As the columns that are passed through: categories one-hot."""
-    parts = [arrays[name] for name in ("numbers", "missing") if name in arrays]
+    parts = [arrays[name][:] for name in ("numbers", "missing") if name in arrays]
     if "categories" in arrays:
         codes = zip(arrays["categories"].T, cardinalities, strict=True)
         parts += [np.eye(size, dtype=np.float32)[column] for column, size in codes]

@@ -28,7 +28,7 @@ from sklearn_ssl.engine.callbacks import (
 )
 from sklearn_ssl.engine.guards import pinned_threads, unchanged_on_error
 from sklearn_ssl.exceptions import TrainingDivergedError, warn_if_collapsed
-from sklearn_ssl.modalities import as_2d, resolve_modality, with_unlabeled
+from sklearn_ssl.modalities import as_2d, read_rows, resolve_modality, with_unlabeled
 from sklearn_ssl.views import resolve_views
 
 # Within these, "auto" lets a training see as many rows as suit the modality.
@@ -313,7 +313,7 @@ class SSLTransformer(
             validate_data(self, native, reset=fit, skip_check_array=True)
         if fit:
             modality.fit(X)
-        arrays = modality.to_arrays(X)
+        arrays = read_rows(modality, X)
         if fit and not is_2d:
             self.n_features_in_ = int(np.prod(modality.shape_))
         return arrays

@@ -116,6 +116,18 @@ class TabularInput(nn.Module):
             present[:, self.missing_columns] = batch["missing"] == 0
         return present
 
+    def present_numbers(self, source):
+        """The numbers that are not missing, column by column: tensors of shape (n_j,).
+
+        Of rows that are read when they are asked for it takes a column at a time.
+        """
+        for j in range(self.n_numbers):
+            column = source["numbers"][:, j]
+            if j in self.missing_columns:
+                indicator = source["missing"][:, self.missing_columns.index(j)]
+                column = column[indicator == 0]
+            yield column
+
     def changed(self, batch, view):
         """Which cells of a batch its view changed: boolean, shape (n, n_columns).
 

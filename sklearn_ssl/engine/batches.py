@@ -20,13 +20,66 @@ def as_tensor(array):
     """
     if isinstance(array, torch.Tensor):
         return array
+    if not isinstance(array, np.ndarray):
+        return StreamedTensor(array)
     if not array.flags.writeable:
         array = np.asarray(_Writable(array))
     return torch.from_numpy(array)
 
 
+# Rows that move to a device at once.
+_TILE = 2**16
+
+
+class StreamedTensor:
+    """Of a tensor's interface what batches and views use, for rows read when needed.
+
+    Parameters
+    ----------
+    reader : object
+        ``reader[rows]`` and ``reader[rows, column]`` return ndarrays as an ndarray
+        would, ``reader.cells(rows)`` the cells of each column that a tensor's
+        ``gather(0, rows)`` does.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, reader):
+        self.reader = reader
+        self.shape = torch.Size(reader.shape)
+        self.nbytes = self.shape.numel() * torch.float32.itemsize
+
+    def __len__(self):
+        return len(self.reader)
+
+    def __getitem__(self, key):
+        if isinstance(key, torch.Tensor):
+            key = key.cpu().numpy()
+        return as_tensor(self.reader[key])
+
+    def index_select(self, dim, rows):
+        """Rows by their numbers; `dim` is 0."""
+        return self[rows]
+
+    def gather(self, dim, rows):
+        """Cells by the numbers of their rows, of shape (n, n_columns); `dim` is 0."""
+        return as_tensor(self.reader.cells(rows.numpy()))
+
+    def to(self, device):
+        """This on the CPU, where it saves a copy; on another device all rows."""
+        return self if device.type == "cpu" else self.whole(device)
+
+    def whole(self, device):
+        """All rows as a tensor on a device, moved there some at a time."""
+        whole = torch.empty(self.shape, device=device)
+        for start in range(0, len(self), _TILE):
+            tile = slice(start, start + _TILE)
+            whole[tile] = self[tile].to(device)
+        return whole
+
+
 class TensorSource:
-    """Rows held in memory, as a dict of tensors with one first dimension.
+    """Rows as a dict of tensors with one first dimension, in memory or streamed.
 
     On a GPU the tensors live there if they fit into half of its free memory; else each
     batch is pinned and copied without blocking.

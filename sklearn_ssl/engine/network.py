@@ -144,7 +144,10 @@ class FittedNetwork:
 
         some = {name: array[rows] for name, array in arrays.items()}
         z = self.map_rows(features, some)
-        center, std = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
+        center = z.mean(axis=0, dtype=np.float64)
+        # A few columns at a time, of which `std` makes a copy in float64.
+        parts = np.array_split(z, max(z.shape[1] // 32, 1), axis=1)
+        std = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
         scale = np.empty_like(std)
         by_column = task.method.scaling == "standard"
         for block in np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1]):

@@ -57,7 +57,8 @@ class Task(nn.Module):
     progress : float
         Share of the training that is done, for schedules inside a method.
     source : dict of tensors or None
-        All rows, while training or scoring; views may borrow cells from them.
+        All rows, while training or scoring; views may borrow cells from them. Of large
+        tables :class:`~sklearn_ssl.engine.batches.StreamedTensor` instead of tensors.
     rows : int64 tensor or None
         Which of them the batch holds.
     adapted : dict

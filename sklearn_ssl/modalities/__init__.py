@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from sklearn_ssl.modalities.concat import concat_rows, with_unlabeled
 from sklearn_ssl.modalities.image import Image, is_list_of_images
+from sklearn_ssl.modalities.streaming import read_rows
 from sklearn_ssl.modalities.tabular import Tabular, as_table
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "as_2d",
     "as_table",
     "concat_rows",
+    "read_rows",
     "resolve_modality",
     "with_unlabeled",
 ]

@@ -13,12 +13,11 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._parameters import check_number, check_option
-from sklearn_ssl.modalities.scaling import bin_edges, describe, to_normal
+from sklearn_ssl.modalities.scaling import Scaler, bin_edges, blocks, describe
 
 _NUMBERS = (Real, Decimal, np.bool_)
 _MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
 _LARGEST = np.float64(np.finfo(np.float32).max)
-_BLOCK = 2**15  # values scaled at a time: as float64 they fit the processor's cache
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -74,6 +73,9 @@ class Tabular(BaseEstimator):
     or largest are put in the middle of their ranks, as other ties are, and not at ±5.2.
     Levels beyond `max_categories` train the embedding that unseen levels will have;
     where there are none it is zero, as is that of missing cells.
+
+    Of arrays of numbers that are mapped from a file, or whose copy would take more than
+    64 MB, methods make no copy: they convert rows as they need them, to the same bits.
 
     Examples
     --------
@@ -132,10 +134,9 @@ class Tabular(BaseEstimator):
                 continue
             values = np.full(n_samples, np.nan) if is_category else values
             values = _to_float(values, label)
-            missing = _find_missing(values[:, None], 0, [label])
-            if missing is not None:
+            if list(find_missing(values[:, None], [label])):
                 missing_columns.append(len(number_columns))
-                values = values[~missing[:, 0]]
+                values = values[~np.isnan(values)]
             number_columns.append(j)
             mean, scale, scaling = describe(values, self.numeric)
             means.append(mean)
@@ -143,7 +144,8 @@ class Tabular(BaseEstimator):
             scalings.append(scaling)
             if scaling == "quantile":
                 ranks = np.linspace(0, 1, min(1000, n_samples))
-                quantiles.append(np.maximum.accumulate(np.quantile(values, ranks)))
+                found = np.quantile(np.sort(values), ranks)  # quicker than unsorted
+                quantiles.append(np.maximum.accumulate(found))
             by_quantiles = quantiles[-1] if scaling == "quantile" else None
             edges.append(bin_edges(values, mean, scale, by_quantiles))
         # Set last, so that a failed refit leaves the old state whole.
@@ -179,7 +181,7 @@ class Tabular(BaseEstimator):
         """
         check_is_fitted(self)
         table = as_table(X)
-        labels = _labels(self.feature_names_, self.n_features_)
+        labels = labels_of(self)
         arrays = {}
         if self.number_columns_:
             arrays["numbers"], missing = self._scale(table, labels)
@@ -246,26 +248,10 @@ class Tabular(BaseEstimator):
                 if self.scaling_[k] == "empty":  # its first values may even be text
                     cells = np.where([_is_missing(cell) for cell in cells], np.nan, 0)
                 values[:, k] = _to_float(cells, labels[k])
-        numbers = np.empty(values.shape, np.float32)
         missing = np.zeros((len(values), len(self.missing_columns_)), np.float32)
-        step = max(1, _BLOCK // len(columns))
-        for start in range(0, len(values), step):
-            rows = slice(start, start + step)
-            absent = _find_missing(values[rows], start, labels)
-            # float64: a large offset would use up the digits of float32.
-            block = values[rows] - self.mean_
-            block *= 1 / self.scale_
-            np.clip(block, -10, 10, out=numbers[rows])
-            if absent is not None:
-                numbers[rows][absent] = 0
-                missing[rows] = absent[:, self.missing_columns_]
-        quantiles = iter(self.quantiles_)
-        for k, scaling in enumerate(self.scaling_):
-            if scaling == "quantile":
-                numbers[:, k] = to_normal(values[:, k].astype(float), next(quantiles))
-            elif scaling == "empty":
-                numbers[:, k] = 0
-        return numbers, missing
+        for rows, absent in find_missing(values, labels):
+            missing[rows] = absent[:, self.missing_columns_]
+        return Scaler(self)(values), missing
 
 
 def as_table(X):
@@ -277,6 +263,11 @@ def as_table(X):
         return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
     check_array(np.broadcast_to(False, table.shape))  # raises if it is empty
     return table
+
+
+def labels_of(modality):
+    """What the columns of a fitted modality are called in messages."""
+    return _labels(modality.feature_names_, modality.n_features_)
 
 
 def _labels(names, n_features):
@@ -339,21 +330,30 @@ def _to_float(values, label):
     return numbers
 
 
-def _find_missing(block, first_row, labels):
-    """Mask of missing values, None if there are none; infinite ones are an error."""
-    # NaN survives min and max, so two quick passes clear most blocks.
-    if -_LARGEST <= block.min() and block.max() <= _LARGEST:
-        return None
-    missing = np.isnan(block)
-    infinite = ~missing & ~(np.abs(block) <= _LARGEST)
-    if infinite.any():
-        row, column = np.argwhere(infinite)[0]
-        raise ValueError(
-            "Input X contains infinity or a value too large for dtype('float32'). "
-            f"Row {first_row + row} of {labels[column]} holds {block[row, column]}. "
-            "Replace it by a finite number, or by NaN to mark it as missing."
-        )
-    return missing
+def find_missing(values, labels):
+    """Blocks of rows with missing values, and the mask of these.
+
+    Raises
+    ------
+    ValueError
+        If a value is infinite.
+    """
+    for rows in blocks(values):
+        block = values[rows]
+        # NaN survives min and max, so two quick passes clear most blocks.
+        if -_LARGEST <= block.min() and block.max() <= _LARGEST:
+            continue
+        missing = np.isnan(block)
+        infinite = ~missing & ~(np.abs(block) <= _LARGEST)
+        if infinite.any():
+            row, column = np.argwhere(infinite)[0]
+            raise ValueError(
+                "Input X contains infinity or a value too large for dtype('float32'). "
+                f"Row {rows.start + row} of {labels[column]} holds "
+                f"{block[row, column]}. "
+                "Replace it by a finite number, or by NaN to mark it as missing."
+            )
+        yield rows, missing
 
 
 def _level(cell):

@@ -84,9 +84,8 @@ class BinPrediction(SSLTransformer):
         from sklearn_ssl.pretext.bins import count_bins, quantile_edges
 
         if task.edges.isnan().any():  # else an earlier fit has set them
-            present = task.inputs.present(task.source)
-            edges = quantile_edges(task.source["numbers"], present, self.n_bins)
-            task.edges.copy_(edges)
+            columns = task.inputs.present_numbers(task.source)
+            task.edges.copy_(quantile_edges(columns, self.n_bins))
         task.adapted["n_bins"] = count_bins(task.edges).tolist()
 
     def _loss(self, task, batch):

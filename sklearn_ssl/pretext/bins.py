@@ -3,7 +3,7 @@
 import torch
 
 
-def quantile_edges(numbers, present, n_bins):
+def quantile_edges(columns, n_bins):
     """The values at which the second and further bins of each column begin.
 
     Each edge is a value of its column. Where values tie, edges do: bins between them
@@ -12,9 +12,8 @@ def quantile_edges(numbers, present, n_bins):
 
     Parameters
     ----------
-    numbers : tensor of shape (n, p)
-    present : bool tensor of shape (n, p)
-        Which of them are not missing.
+    columns : iterable of p tensors
+        The values of each column that are not missing.
     n_bins : int
 
     Returns
@@ -22,15 +21,17 @@ def quantile_edges(numbers, present, n_bins):
     edges : tensor of shape (p, n_bins - 1)
         Ascending, then infinity where a column has fewer bins.
     """
-    edges = numbers.new_full((numbers.shape[1], n_bins - 1), torch.inf)
-    steps = torch.arange(1, n_bins, device=numbers.device)
-    for j, (column, there) in enumerate(zip(numbers.T, present.T, strict=True)):
-        values = column[there].sort().values
-        found = values.unique()
-        if len(found) > n_bins:
-            found = values[-(-steps * (len(values) - 1) // n_bins)].unique()
-        found = found[found > values[:1]]
-        edges[j, : len(found)] = found
+    return torch.stack([_edges(values.sort().values, n_bins) for values in columns])
+
+
+def _edges(values, n_bins):
+    edges = values.new_full((n_bins - 1,), torch.inf)
+    found = values.unique()
+    if len(found) > n_bins:
+        steps = torch.arange(1, n_bins, device=values.device)
+        found = values[-(-steps * (len(values) - 1) // n_bins)].unique()
+    found = found[found > values[:1]]
+    edges[: len(found)] = found
     return edges
 
 

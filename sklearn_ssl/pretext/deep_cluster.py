@@ -45,7 +45,8 @@ class DeepCluster(SSLTransformer):
     a row is divided by the size of its cluster, which is the same in expectation. In
     the last 30% of the training, whose learning rate is too low for a new classifier,
     and where an epoch has fewer than 10 steps, the clusters stay for further epochs.
-    ``score`` takes the last ones: a row belongs to the nearest.
+    ``score`` takes the last ones: a row belongs to the nearest. The embedding of all
+    rows is held in memory, also that of large tables, which themselves are not copied.
 
     References
     ----------

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
+from sklearn_ssl.engine import batches
 from sklearn_ssl.engine.batches import Rows, TensorSource
 from tests.engine.helpers import CPU
 
@@ -38,3 +39,40 @@ def test_batches_of_some_rows():
     rows = torch.tensor([5, 99, 0, 17])
     parts = [batch["a"] for batch, _ in Rows(source, rows, 2)]
     assert_array_equal(torch.stack(parts), [[5, 99], [0, 17]])
+
+
+class Reader:
+    """Rows that are made when they are asked for: ten times what an array holds."""
+
+    def __init__(self, array):
+        self.array = array
+        self.shape = array.shape
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, key):
+        return self.array[key] * 10
+
+    def cells(self, rows):
+        return self.array[rows, np.arange(self.shape[1])] * 10
+
+
+def test_streamed_rows_are_taken_as_those_of_a_tensor(monkeypatch):
+    array = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    array.flags.writeable = False
+    tensor, source = torch.tensor(array * 10), TensorSource({"a": Reader(array)}, CPU)
+    streamed = source.tensors["a"]
+    assert len(streamed) == source.n_rows == 100 and streamed.shape == tensor.shape
+    assert streamed.nbytes == tensor.nbytes and streamed.device == tensor.device
+    some = torch.tensor([7, 0, 99, 7])
+    for key in (some, slice(3, 30, 2), (slice(None), 1), torch.arange(100) % 3 == 0):
+        assert torch.equal(streamed[key], tensor[key])
+    assert torch.equal(streamed.index_select(0, some), tensor[some])
+    assert torch.equal(source.batch(some)["a"], tensor[some])
+    cells = torch.randint(100, (20, 3), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(streamed.gather(0, cells), tensor.gather(0, cells))
+    assert streamed.to(CPU) is streamed
+    monkeypatch.setattr(batches, "_TILE", 7)
+    assert torch.equal(streamed.whole(CPU), tensor)
+    assert streamed.to(torch.device("meta")).shape == tensor.shape

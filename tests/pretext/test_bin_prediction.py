@@ -21,10 +21,9 @@ def untrained(X, **parameters):
 
 
 def edges_and_bins(values, n_bins, present=None):
-    numbers = torch.tensor(values, dtype=torch.float32)[:, None]
-    present = torch.ones_like(numbers) if present is None else present[:, None]
-    edges = quantile_edges(numbers, present.bool(), n_bins)
-    return edges, bins_of(numbers, edges)[:, 0], int(count_bins(edges))
+    numbers = torch.tensor(values, dtype=torch.float32)
+    edges = quantile_edges([numbers if present is None else numbers[present]], n_bins)
+    return edges, bins_of(numbers[:, None], edges)[:, 0], int(count_bins(edges))
 
 
 # Bins ---------------------------------------------------------------------------------
@@ -81,7 +80,7 @@ def test_missing_numbers_make_no_edges():
     present = torch.tensor(values > 0)
     edges, _, _ = edges_and_bins(values, 5, present)
     assert edges.tolist() == [[11, 21, 31, 41]]
-    none, _, count = edges_and_bins(values, 5, torch.zeros(100))
+    none, _, count = edges_and_bins(values, 5, torch.zeros(100).bool())
     assert none.isposinf().all() and count == 1
 
 
@@ -212,8 +211,7 @@ def test_edges_are_those_of_the_first_fit(objective):
     bins.partial_fit(first)
     edges = bins._network.task.edges.clone()
     numbers = torch.from_numpy(bins.modality_.to_arrays(first)["numbers"])
-    present = torch.ones_like(numbers, dtype=torch.bool)
-    assert torch.equal(edges, quantile_edges(numbers, present, 4))
+    assert torch.equal(edges, quantile_edges(numbers.T, 4))
     n_bins = bins.n_bins_
     bins.partial_fit(other)
     assert torch.equal(bins._network.task.edges, edges)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.special import ndtri
+
+from sklearn_ssl.modalities.scaling import NormalScores, describe
+
+
+def scores_by_interpolation(values, quantiles):
+    """The mean rank from the left and from the right, a column at a time."""
+    ranks = np.linspace(0, 1, len(quantiles))
+    last = np.interp(values, quantiles, ranks)
+    first = -np.interp(-values, -quantiles[::-1], -ranks[::-1])
+    return ndtri(np.clip((first + last) / 2, 1e-7, 1 - 1e-7))
+
+
+@pytest.mark.parametrize("n", [2, 3, 63, 64, 65, 512, 1000])
+def test_normal_scores_are_those_of_interpolation_to_the_bit(n):
+    rng = np.random.default_rng(n)
+    columns = [
+        rng.normal(size=2 * n),
+        rng.lognormal(sigma=3, size=2 * n),
+        rng.integers(5, size=2 * n).astype(float),  # ties
+        np.maximum(rng.normal(size=2 * n), 0.3) * 1e6,  # at the smallest value
+        np.full(2 * n, 7.0),
+    ]
+    quantiles = np.quantile(columns, np.linspace(0, 1, n), axis=1).T
+    quantiles = np.maximum.accumulate(quantiles, axis=1)
+    new = [rng.choice(column, 50) for column in columns]
+    outside = [[c.min() - 1, c.max() + 1, np.nan, -1e38, 1e38] for c in columns]
+    values = np.hstack([new, quantiles, outside, rng.normal(size=(5, 50))])
+    expected = list(map(scores_by_interpolation, values, quantiles))
+    assert_array_equal(NormalScores(quantiles)(values), expected, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.random.default_rng(0).normal(size=1000), "standard"),
+        (np.random.default_rng(0).exponential(size=1000), "quantile"),
+        (np.random.default_rng(0).standard_t(2, size=1000), "quantile"),
+        (np.repeat(np.geomspace(1, 1e6, 20), 50), "standard"),  # few distinct values
+    ],
+    ids=["normal", "skewed", "heavy tails", "few values"],
+)
+def test_what_is_far_from_normal_is_scaled_by_quantiles(values, expected):
+    assert describe(values, "auto")[2] == expected

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sklearn_ssl.modalities import Image, Tabular, read_rows, streaming
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def table(rng):
+    """Columns of all scalings; the first and the third have missing values."""
+    X = np.column_stack(
+        [
+            rng.normal(size=(500, 2)),
+            rng.lognormal(sigma=2, size=(500, 2)),
+            np.full((500, 1), np.nan),
+            rng.integers(3, size=(500, 1)),
+        ]
+    ).astype(np.float32)
+    X[rng.random(500) < 0.2, 0] = np.nan
+    X[rng.random(500) < 0.2, 2] = np.nan
+    return X
+
+
+@pytest.fixture
+def both(table, monkeypatch):
+    """What is converted at once, and what is read."""
+    modality = Tabular().fit(table)
+    assert set(modality.scaling_) == {"standard", "quantile", "empty"}
+    arrays = read_rows(modality, table)
+    monkeypatch.setattr(streaming, "_LARGEST_COPY", 0)
+    readers = read_rows(modality, table)
+    assert list(arrays) == list(readers) == ["numbers", "missing"]
+    return [(arrays[name], readers[name]) for name in arrays]
+
+
+def test_readers_read_as_arrays_do(both, rng):
+    kinds = (
+        *(slice(3, 99), slice(None, None, -7), rng.integers(500, size=20)),
+        *(rng.random(500) < 0.3, (slice(None), 2), (rng.random(500) < 0.3, 1)),
+    )
+    for array, reader in both:
+        assert isinstance(array, np.ndarray)
+        assert isinstance(reader, streaming.ColumnReader)
+        assert reader.shape == array.shape and len(reader) == len(array)
+        for key in kinds:
+            assert_array_equal(reader[key], array[key], strict=True)
+
+
+def test_cells_come_each_from_its_own_row(both, rng):
+    for array, reader in both:
+        rows = rng.integers(500, size=(40, array.shape[1]))
+        expected = np.take_along_axis(array, rows, axis=0)
+        assert_array_equal(reader.cells(rows), expected, strict=True)
+
+
+def test_modalities_that_convert_otherwise_do(monkeypatch, rng):
+    monkeypatch.setattr(streaming, "_LARGEST_COPY", 0)
+    pixels = rng.integers(255, size=(20, 64)).astype(np.uint8)
+    image = Image(shape=(8, 8)).fit(pixels)
+    assert isinstance(read_rows(image, pixels)["pixels"], np.ndarray)
+    # Whole numbers in `transform` may be levels that were text in `fit`.
+    texts = Tabular().fit([[0.5, "1"], [1.5, "2"], [2.5, "1"]])
+    arrays = read_rows(texts, np.array([[0.5, 1.0], [1.5, 2.0], [2.5, 9.0]]))
+    assert arrays["categories"].tolist() == [[2], [3], [1]]
