@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.datasets import load_digits, load_wine
 
+from sklearn_ssl._expected_targets import _as_columns
 from sklearn_ssl.encoders import FTTransformer, ViT
 from tests.helpers import ready_task
 
@@ -48,3 +49,9 @@ def copies(n_rows=400, n_columns=6):
     """A table whose columns are noisy copies of one another."""
     rng = np.random.default_rng(0)
     return rng.normal(size=(n_rows, 1)) + 0.1 * rng.normal(size=(n_rows, n_columns))
+
+
+def columns_of(estimator, X):
+    """The preprocessed columns, as numbers."""
+    arrays = estimator.modality_.to_arrays(X)
+    return _as_columns(arrays, estimator.modality_.cardinalities_)
