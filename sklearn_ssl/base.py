@@ -296,7 +296,8 @@ class SSLTransformer(
         with pinned_threads(self.n_threads) as self.n_threads_:
             session = vars(self).get("_session") or self._start(arrays, previous)
             before = session.state_dict()
-            n_before = self._n_rows_remembered if previous else 0
+            same_columns = previous and self._n_features_out == len(session.task.shift)
+            n_before = self._n_rows_remembered if same_columns else 0
             try:
                 session.run(arrays, 1)
                 results = self._results(session, arrays, n_before, task=session.task)

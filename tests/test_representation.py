@@ -70,6 +70,16 @@ def test_no_row_depends_on_others(scaling, modality):
     assert_array_equal(simclr.transform(part), Z[rows])
 
 
+def test_a_fit_goes_on_whatever_is_returned():
+    X = make_data("table")
+    options = {"scaling": "standard", "output": "all_layers", "passthrough": False}
+    scarf = fit(warm_start=True).set_params(max_epochs=0, **options).fit(X)
+    assert_array_equal(scarf.transform(X), fit(**options).transform(X))
+    # Statistics of other columns have no part in those of the present ones.
+    scarf.set_params(scaling="block", output="last", passthrough=True).partial_fit(X)
+    assert abs(scarf.transform(X).mean(axis=0)).max() < 1e-3
+
+
 def test_equal_rows_become_zero():
     X = np.ones((30, 3))
     for scaling in SCALINGS:

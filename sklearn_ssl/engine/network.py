@@ -176,6 +176,9 @@ def _scale(std, center, norm, by_column):
 
 
 def _load(task, weights):
+    if len(weights["shift"]) != len(task.shift):
+        # Other columns are returned now; their statistics are still to be taken.
+        weights = weights | {"shift": task.shift, "scale": task.scale}
     try:
         task.load_state_dict(weights)
     except RuntimeError as error:

@@ -66,14 +66,14 @@ joblib.dump(found, {str(tmp_path / "found")!r})
 
 @pytest.mark.parametrize("cls", METHODS)
 def test_parallel_fits_equal_serial_ones(cls, torch_threads):
-    X = make_array(cls)
-    serial = [embed(cls, X, seed) for seed in range(8)]
+    X = make_array(cls, 60)
+    serial = [embed(cls, X, seed) for seed in range(4)]
     torch_threads(2)
     parallel = joblib.Parallel(n_jobs=4, backend="threading")(
-        joblib.delayed(embed)(cls, X, seed) for seed in [*range(8)] * 3
+        joblib.delayed(embed)(cls, X, seed) for seed in [*range(4)] * 2
     )
     assert torch.get_num_threads() == 2
-    for actual, desired in zip(parallel, serial * 3, strict=True):
+    for actual, desired in zip(parallel, serial * 2, strict=True):
         assert_array_equal(actual, desired, strict=True)
 
 

@@ -92,22 +92,22 @@ def test_failed_refit_leaves_the_old_model_whole(
 @pytest.mark.parametrize("start", ["new", "partial_fit", "fit"])
 @pytest.mark.parametrize("cls", METHODS)
 def test_interrupt_while_the_embedding_is_measured(cls, start, monkeypatch):
-    """The weights are trained by then, and their statistics half replaced."""
+    """The weights are trained by then."""
     X = make_array(cls, 60)
     estimator, untouched = make(cls, batch_size=30), make(cls, batch_size=30)
     if start != "new":
         getattr(estimator, start)(X[:40])
         getattr(untouched, start)(X[:40])
     before = dict(vars(estimator))
-    encode = FittedNetwork.encode
+    map_rows = FittedNetwork.map_rows
 
-    def interrupted(network, arrays):
-        encode(network, arrays)
+    def interrupted(*args):
+        map_rows(*args)
         raise KeyboardInterrupt
 
     for method in "partial_fit", "fit":
         with monkeypatch.context() as patch:
-            patch.setattr(FittedNetwork, "encode", interrupted)
+            patch.setattr(FittedNetwork, "map_rows", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 getattr(estimator, method)(X)
         assert list(vars(estimator)) == list(before)
