@@ -165,16 +165,21 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
     return pd.DataFrame(rows)
 
 
+def gains_by_seed(results):
+    """Points over the baseline on the same draws of labelled rows, by data and seed."""
+    draws = results.pivot_table(
+        index=["data", "seed", "draw"], columns="method", values="score", sort=False
+    )
+    gains = 100 * draws.sub(draws[BASELINE], axis=0)
+    return gains.groupby(["data", "seed"], sort=False).mean()
+
+
 def summary(results, size):
     """A row a method: gain, wins, ties, losses, worst table and mean rank."""
-    part = results[results.labels == size]
-    seeds = part.pivot_table(
-        index=["data", "seed"], columns="method", values="score", sort=False
-    )
-    gain = 100 * seeds.sub(seeds[BASELINE], axis=0)
-    gains = gain.groupby("data", sort=False).mean()
-    differs = gain.groupby("data", sort=False).agg(_differs).astype(bool)
-    ranks = seeds.groupby("data").mean().rank(axis=1, ascending=False)
+    seeds = gains_by_seed(results[results.labels == size])
+    gains = seeds.groupby("data", sort=False).mean()
+    differs = seeds.groupby("data", sort=False).agg(_differs).astype(bool)
+    ranks = gains.rank(axis=1, ascending=False)
     found = {
         "gain": gains.mean().round(1),
         "wins": (differs & (gains > 0)).sum(),
@@ -200,13 +205,10 @@ def show(results):
         title = TITLES.get(size, f"{size} labels a class")
         print(f"\n{title}: points over {BASELINE}, {n_tables} tables")
         print(summary(results, size).to_string())
-    part = results[results.labels == "10"]
-    means = part.pivot_table(index="data", columns="method", values="score", sort=False)
-    gains = 100 * means.sub(means[BASELINE], axis=0).drop(columns=BASELINE)
+    gains = gains_by_seed(results[results.labels == "10"])
+    gains = gains.groupby("data", sort=False).mean().drop(columns=BASELINE)
     print(f"\n10 labels a class: points over {BASELINE}, mean over seeds and draws")
-    print(
-        gains.assign(**{BASELINE: means[BASELINE]}).round(3).T.to_string(), flush=True
-    )
+    print(gains.round(1).T.to_string(), flush=True)
 
 
 def main():

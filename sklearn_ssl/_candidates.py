@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklearn_ssl._frozen import thaw
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.modalities import resolve_modality
 from sklearn_ssl.views import Identity
@@ -80,7 +81,8 @@ def beside_raw(name):
 def raw_like(methods, modality="auto"):
     """Raw features of what the first of the methods reads."""
     if isinstance(modality, str) and modality == "auto":
-        known = [m.modality for m in methods.values() if isinstance(m, SSLTransformer)]
+        inside = [thaw(method) for method in methods.values()]
+        known = [m.modality for m in inside if isinstance(m, SSLTransformer)]
         modality = (known or ["auto"])[0]
     return RawFeatures(modality=modality)
 
@@ -103,7 +105,7 @@ def by_name(methods, taken=(RAW,)):
     if isinstance(methods, Mapping):
         named = list(methods.items())
     elif isinstance(methods, list | tuple):
-        named = [(type(method).__name__, method) for method in methods]
+        named = [(type(thaw(method)).__name__, method) for method in methods]
     else:
         raise TypeError(
             "methods must be a list of transformers or a dict of them by name, got "

@@ -70,6 +70,11 @@ def expected_targets(columns, rows, labels, numbers=False):
     ValueError
         If the labels do not differ.
     """
+    if not len(labels):
+        raise ValueError(
+            "target_aware needs labels, and y marks all rows as unlabelled. Label "
+            "some, or pass target_aware=False."
+        )
     if numbers or (labels.dtype.kind == "f" and not is_whole(labels)):
         labels = check_array(labels, ensure_2d=False, dtype=np.float64, input_name="y")
         expect, width = _expect_numbers, 1
@@ -79,9 +84,9 @@ def expected_targets(columns, rows, labels, numbers=False):
         expect, width = _expect_classes, len(classes)
     if len(np.unique(labels)) < 2:
         raise ValueError(
-            f"target_aware needs labels that differ, and y has {len(labels)}"
-            f"{' that are all the same' if len(labels) else ''}. Label more rows, or "
-            "pass target_aware=False."
+            "target_aware needs labels that differ, and those of all "
+            f"{len(labels)} labelled rows are the same. Label more rows, or pass "
+            "target_aware=False."
         )
     expected = np.empty((len(columns), width), np.float32)
     unlabeled = np.setdiff1d(np.arange(len(columns)), rows)

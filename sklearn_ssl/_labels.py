@@ -5,6 +5,7 @@ from warnings import warn
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 _MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
 # What numpy makes of marks when it turns a list of labels into text.
@@ -106,8 +107,10 @@ def take_labelled(y, marker="auto"):
 
 def uses_labels(transformer):
     """Whether fitting it makes use of y; what is frozen is not fitted."""
+    if isinstance(transformer, Pipeline):
+        return any(uses_labels(step) for _, step in transformer.steps)
     frozen = isinstance(transformer, FrozenEstimator)
-    return not frozen and bool(getattr(transformer, "uses_labels", False))
+    return not frozen and bool(getattr(transformer, "_uses_labels", False))
 
 
 def marker_of_targets(y, marker="auto"):

@@ -25,13 +25,15 @@ encoder : str, component, nn.Module or callable, default="auto"
     torch's global generator.
 views : component or callable, default="auto"
     Random variation of a batch: a component of :mod:`sklearn_ssl.views` or a function
-    ``view(batch, source, generator)``. "auto" is the method's own for the modality.
+    ``view(batch, source, generator)``, of which :mod:`sklearn_ssl.views` says more.
+    "auto" is the method's own for the modality.
 passthrough : "auto" or bool, default="auto"
     Whether ``transform`` returns, beside the embedding, the preprocessed columns of a
     table (numbers scaled, categories one-hot), as a block of the same weight. They
     insure against an embedding that misses what matters. "auto" does so for tables.
 output : {"last", "all_layers"}, default="last"
-    Whether the embedding is the last layer of the encoder or all of them side by side.
+    Whether the embedding is the last layer of the encoder or all of them side by side
+    (of VariationalAutoencoder, the posterior mean, or that behind all layers).
     "all_layers" needs an MLP.
 scaling : {"block", "standard", "l2"}, default="block"
     Of the embedding, once centred: "block" divides all its columns by one number,

@@ -200,10 +200,10 @@ class SSLTransformer(
         Returns
         -------
         Z : ndarray of shape (n, d), float32
-            The embedding, centred; for tables, the preprocessed columns beside it
-            (``passthrough``) as a block of the same weight. A row's norm does not
-            depend on d: the scale is made for classifiers of default settings, without
-            a scaler between.
+            The embedding, centred and scaled (``scaling``); for tables, the
+            preprocessed columns beside it (``passthrough``) as a block of the same
+            weight. A row's norm does not depend on d: the scale is made for classifiers
+            of default settings, without a scaler between.
         """
         check_is_fitted(self)
         return self._network.encode(self._read(self.modality_, X))
@@ -296,8 +296,8 @@ class SSLTransformer(
         with pinned_threads(self.n_threads) as self.n_threads_:
             session = vars(self).get("_session") or self._start(arrays, previous)
             before = session.state_dict()
-            same_columns = previous and self._n_features_out == len(session.task.shift)
-            n_before = self._n_rows_remembered if same_columns else 0
+            goes_on = previous is not None and previous.returns_what(self)
+            n_before = self._n_rows_remembered if goes_on else 0
             try:
                 session.run(arrays, 1)
                 results = self._results(session, arrays, n_before, task=session.task)

@@ -43,6 +43,8 @@ class StreamedTensor:
     """
 
     device = torch.device("cpu")
+    dtype = torch.float32
+    ndim = 2
 
     def __init__(self, reader):
         self.reader = reader
@@ -51,6 +53,12 @@ class StreamedTensor:
 
     def __len__(self):
         return len(self.reader)
+
+    def __getattr__(self, name):
+        raise AttributeError(
+            f"Rows of a large table are read when asked for: it has no {name}. Take "
+            "rows first, as source['numbers'][rows], which is a tensor."
+        )
 
     def __getitem__(self, key):
         if isinstance(key, torch.Tensor):

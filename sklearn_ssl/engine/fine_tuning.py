@@ -306,7 +306,8 @@ class FineTuner:
                 if not math.isfinite(self.loss_curve[-1]):
                     raise TrainingDivergedError(
                         f"The loss of fine-tuning became {self.loss_curve[-1]} in "
-                        f"epoch {len(self.loss_curve)}. Lower its learning_rate."
+                        f"epoch {len(self.loss_curve)}. Lower its learning_rate"
+                        f"{' or consistency' if self.consistency else ''}."
                     )
                 if not len(held_out):
                     continue

@@ -63,6 +63,12 @@ class FittedNetwork:
                 self._task, self.weights = task.to(self._device()), None
             return self._task
 
+    def returns_what(self, method):
+        """Whether that method returns the same columns, scaled alike."""
+        own = self.recipe["method"]
+        names = "output", "passthrough", "scaling"
+        return all(getattr(own, name) == getattr(method, name) for name in names)
+
     def _device(self):
         try:
             return resolve_device(self.recipe["method"].device)
@@ -152,7 +158,7 @@ class FittedNetwork:
         by_column = task.method.scaling == "standard"
         for block in np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1]):
             scale[block] = _scale(std[block], center[block], task.block_norm, by_column)
-            by_column = False  # columns that are passed through are standardized
+            by_column = False  # what is passed through has the scale that it needs
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale
         scale = share * before[1] + (1 - share) * scale

@@ -128,7 +128,7 @@ class SAINT(SSLTransformer):
 
         x = cat([task.inputs(batch), task.inputs(task.view(batch))])
         own, view = task.encoder.tokens(x).chunk(2)
-        # Batches are shuffled: the row before is a random one.
+        # In training batches are shuffled: the row before is a random one.
         mixture = view.lerp(view.roll(1, dims=0), self.mixup_weight)
         encoded = task.encoder.encode_tokens(cat([own, mixture]))
         z, z_mixture = task.encoder.pool(encoded).chunk(2)

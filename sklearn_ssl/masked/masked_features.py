@@ -62,13 +62,13 @@ class MaskedFeatures(DenoisingAutoencoder):
 
     With ``target_aware`` the head predicts from the embedding and the target, h(f(x),
     y), as "+ target" of [1]_. There, y is the row's own label, and the features are
-    fine-tuned. Here a classifier may be fitted on them for the same rows, and no row's
-    own label may leak into its features: y is what a linear model of the columns
-    expects of it, fitted to the other four of five folds or, for a row without label,
-    to all that have one: probabilities of the classes minus their frequencies, or a
-    standardized number. ``score`` shows zeros: nothing is known. Left out are
-    replacements that come from rows of another target, which [1]_ also tries, and the
-    supervised loss beside the pretext ("+ sup").
+    fine-tuned. Here a classifier may be fitted on them for the same rows, and no row is
+    shown with its own label, which has a say only through what is expected of others: y
+    is what a linear model of the columns expects of the row, fitted to the other four
+    of five folds or, for a row without label, to all that have one: probabilities of
+    the classes minus their frequencies, or a standardized number. ``score`` shows
+    zeros: nothing is known. Left out are replacements that come from rows of another
+    target, which [1]_ also tries, and the supervised loss beside the pretext ("+ sup").
 
     :class:`SSLClassifier` and :class:`SSLRegressor` pretrain without labels: fit this
     first, on all rows and the labels known, and pass
@@ -116,13 +116,13 @@ class MaskedFeatures(DenoisingAutoencoder):
         check_option("target_aware", self.target_aware, (False, True, "numbers"))
 
     @property
-    def uses_labels(self):
+    def _uses_labels(self):
         """Whether ``fit`` makes use of y."""
         return bool(self.target_aware)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.uses_labels
+        tags.target_tags.required = self._uses_labels
         return tags
 
     def _add_targets(self, arrays, X, y):

@@ -1,6 +1,7 @@
 """Large tables of numbers, converted row by row as they are read."""
 
 from mmap import mmap
+from numbers import Integral
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def read_rows(modality, X):
 class ColumnReader:
     """Columns of an array that are converted as they are read, to float32.
 
-    It reads as an array does: ``reader[rows]``, also ``reader[rows, column]``.
+    It reads as an array does: ``reader[rows]``, whatever the shape of `rows`, and
+    ``reader[rows, column]``.
 
     Parameters
     ----------
@@ -72,16 +74,29 @@ class ColumnReader:
 
     def __getitem__(self, key):
         if isinstance(key, tuple):
-            rows, place = key
-            values = self.X[rows, self.columns[place]]
-            return self.converter([place])(values[:, None])[:, 0]
+            return self._column(*key)
         values = self.X[key]
-        if self.shape[1] < values.shape[1]:
-            values = values[:, self.columns]
-        return self.convert(values)
+        if self.shape[1] < values.shape[-1]:
+            values = values[..., self.columns]
+        flat = values.reshape(-1, self.shape[1])
+        return self.convert(flat).reshape(values.shape)
+
+    def _column(self, rows, place=None, *rest):
+        if not isinstance(place, Integral) or rest:
+            raise TypeError(
+                "A large table is read by rows, or by rows and the number of one "
+                "column. Take rows first, as source['numbers'][rows], then columns."
+            )
+        values = self.X[rows, self.columns[place]]
+        return self.converter([place])(values.reshape(-1, 1)).reshape(values.shape)
 
     def cells(self, rows):
         """Of each column the cells of its own rows: `rows` of shape (n, n_columns)."""
+        if rows.shape[1:] != self.shape[1:]:
+            raise ValueError(
+                f"Cells of a large table are taken from all {self.shape[1]} columns at "
+                f"once, got numbers of rows of shape {rows.shape}."
+            )
         return self.convert(self.X[rows, self.columns])
 
 

@@ -20,15 +20,18 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._candidates import RAW, by_name, raw_like
+from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import is_whole, take_labelled, uses_labels
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
+from sklearn_ssl.semi_supervised._checks import check_step_two
 from sklearn_ssl.semi_supervised.base import seeded
 
 _METHODS = {
@@ -146,7 +149,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     # What pretrains without labels must not take it for a transformer like others.
-    uses_labels: ClassVar[bool] = True
+    _uses_labels: ClassVar[bool] = True
 
     methods: object = "auto"
     estimator: object = None
@@ -201,8 +204,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        first = next(iter(self._methods().values()))
-        inside = get_tags(first)
+        inside = get_tags(next(iter(self._methods().values())))
         tags.input_tags = copy.copy(inside.input_tags)
         tags.input_tags.sparse = False
         tags.transformer_tags = copy.copy(inside.transformer_tags)
@@ -216,24 +218,29 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             check_number("prior_labels", self.prior_labels, Real, 0)
         X, y = indexable(X, y)
         methods = self._methods(X)
+        _check_no_labels_are_used(methods)
         candidates = {RAW: raw_like(methods, self.modality), **methods}
         rows, labels = self._labels(y)
         seed = self._seed()
         judge = seeded(self._judge(labels), seed)
+        _check_judge(judge, labels)
         folds = _folds(labels, self.cv, is_classifier(judge), seed)
         if not folds:
             name = RAW if len(rows) else next(iter(methods))
             candidates = {name: candidates[name]}
         X_all = with_unlabeled(X, X_unlabeled)
-        fitted = {n: seeded(c, seed).fit(X_all, None) for n, c in candidates.items()}
-        scores, gains, thresholds = {}, {}, {}
+        X_labeled = _safe_indexing(X, rows) if folds else None
+        scoring = unless_auto(self.scoring, _scoring(judge))
+        how = dict(cv=folds, scoring=scoring, error_score="raise")
+        fitted, scores, gains, thresholds = {}, {}, {}, {}
+        # The raw columns come first: scoring or labels that do not suit the estimator
+        # raise before anything is trained.
+        for key, candidate in candidates.items():
+            fitted[key] = seeded(candidate, seed).fit(X_all, None)
+            if folds:
+                Z = np.asarray(fitted[key].transform(X_labeled), np.float64)
+                scores[key] = cross_val_score(judge, Z, labels, **how)
         if folds:
-            X_labeled = _safe_indexing(X, rows)
-            scoring = unless_auto(self.scoring, _scoring(judge))
-            how = dict(cv=folds, scoring=scoring, error_score="raise")
-            for name, transformer in fitted.items():
-                Z = np.asarray(transformer.transform(X_labeled), np.float64)
-                scores[name] = cross_val_score(judge, Z, labels, **how)
             n_train, n_test = (len(part) for part in folds[0])
             name, gains, thresholds = choose(scores, n_train, n_test, self.prior_labels)
         for attribute in [known for known in vars(self) if known.endswith("_")]:
@@ -249,13 +256,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""
         if not (isinstance(self.methods, str) and self.methods == "auto"):
-            methods = by_name(self.methods)
-            for name in filter(lambda name: uses_labels(methods[name]), methods):
-                raise TypeError(
-                    f"{name!r} uses labels, and would be judged by the same ones. Let "
-                    "methods hold transformers that use none."
-                )
-            return methods
+            return by_name(self.methods)
         kind = "table"
         if X is not None:
             known = tuple(_METHODS)
@@ -284,6 +285,22 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         from sklearn_ssl.engine.random import as_seed
 
         return as_seed(self.random_state)
+
+
+def _check_no_labels_are_used(methods):
+    for name, method in methods.items():
+        if uses_labels(thaw(method)):
+            raise TypeError(
+                f"{name!r} uses labels, and would be judged by the same ones. Let "
+                "methods hold transformers that use none."
+            )
+
+
+def _check_judge(judge, labels):
+    classify = is_classifier(judge)
+    check_step_two(judge, "classifier" if classify else "regressor")
+    if classify and len(labels):
+        check_classification_targets(labels)
 
 
 def _scoring(judge):

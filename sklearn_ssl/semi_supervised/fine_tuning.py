@@ -6,9 +6,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
 
 from sklearn_ssl._arrays import count_rows
+from sklearn_ssl._frozen import thaw
 from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.engine.guards import pinned_threads
@@ -140,7 +140,7 @@ def resolve_fine_tuning(fine_tune, transformer):
     if not isinstance(settings, FineTuning):
         raise TypeError(f"fine_tune must be a bool or FineTuning, got {fine_tune!r}.")
     settings._check()
-    if not isinstance(_thaw(transformer), SSLTransformer):
+    if not isinstance(thaw(transformer), SSLTransformer):
         raise TypeError(
             "fine_tune needs a method of this package as transformer, or one in a "
             f"FrozenEstimator, got {transformer!r}."
@@ -183,7 +183,7 @@ def check_views_vary(settings, transformer, X):
     """
     if not settings.consistency:
         return
-    method = _thaw(transformer)
+    method = thaw(transformer)
     name, views = type(method).__name__, method.views
     if isinstance(views, str):
         kind = resolve_modality(method.modality, X, method.modalities, name)
@@ -220,7 +220,7 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     """
     from sklearn_ssl.engine.fine_tuning import FineTuner, Labels, calibrate
 
-    transformer = copy.copy(_thaw(transformer))
+    transformer = copy.copy(thaw(transformer))
     vars(transformer).pop("_session", None)
     network = transformer._network = copy.deepcopy(transformer._network)
     arrays = transformer._read(transformer.modality_, X)
@@ -260,9 +260,3 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
             calibrate(network, arrays, settings.batch_size)
         tuner.run()
     return transformer, tuner
-
-
-def _thaw(transformer):
-    while isinstance(transformer, FrozenEstimator):
-        transformer = transformer.estimator
-    return transformer

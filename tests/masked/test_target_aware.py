@@ -257,10 +257,10 @@ def test_extra_sklearn_checks(check):
         (lambda y: y[1:], "inconsistent numbers of samples"),
         (
             lambda y: np.full(len(y), -1),
-            "labels that differ, and y has 0\\. Label more",
+            "y marks all rows as unlabelled. Label some",
         ),
-        (lambda y: np.where(y == 0, 0, -1), "y has .. that are all the same.*=False"),
-        (lambda y: np.r_[0.5, np.full(len(y) - 1, np.nan)], "y has 1 that are all the"),
+        (lambda y: np.where(y == 0, 0, -1), "those of all .. labelled.*=False"),
+        (lambda y: np.r_[0.5, np.full(len(y) - 1, np.nan)], "those of all 1 labelled"),
         (lambda y: np.column_stack([y, y]), "y must have one column, got 2"),
         (lambda y: np.where(y == 0, np.inf, y + 0.5), "infinity"),
         (lambda y: np.where(y == 0, "a", y.astype(object)), "Unknown label type"),

@@ -42,13 +42,17 @@ def test_readers_read_as_arrays_do(both, rng):
     kinds = (
         *(slice(3, 99), slice(None, None, -7), rng.integers(500, size=20)),
         *(rng.random(500) < 0.3, (slice(None), 2), (rng.random(500) < 0.3, 1)),
+        # As many donors a row as there are columns, one row, one cell.
+        *(rng.integers(500, size=(7, 6)), rng.integers(500, size=(7, 3))),
+        *(3, None, (4, 1), (rng.integers(500, size=(5, 2)), 0)),
     )
     for array, reader in both:
         assert isinstance(array, np.ndarray)
         assert isinstance(reader, streaming.ColumnReader)
         assert reader.shape == array.shape and len(reader) == len(array)
         for key in kinds:
-            assert_array_equal(reader[key], array[key], strict=True)
+            assert_array_equal(reader[key], array[key])
+            assert np.asarray(reader[key]).dtype == np.float32
 
 
 def test_cells_come_each_from_its_own_row(both, rng):
@@ -56,6 +60,15 @@ def test_cells_come_each_from_its_own_row(both, rng):
         rows = rng.integers(500, size=(40, array.shape[1]))
         expected = np.take_along_axis(array, rows, axis=0)
         assert_array_equal(reader.cells(rows), expected, strict=True)
+
+
+def test_other_keys_are_refused(both):
+    for _, reader in both:
+        for key in (slice(None), slice(1)), (slice(None), [0]), (0, 0, 0), (0,):
+            with pytest.raises(TypeError, match=r"Take rows first"):
+                reader[key]
+        with pytest.raises(ValueError, match=r"from all . columns at once"):
+            reader.cells(np.zeros((5, 1), int))
 
 
 def test_modalities_that_convert_otherwise_do(monkeypatch, rng):

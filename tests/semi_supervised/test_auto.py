@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sklearn_ssl import SCARF, AutoSSL, SimCLR, SSLClassifier
+from sklearn_ssl import SCARF, AutoSSL, MaskedFeatures, SimCLR, SSLClassifier
 from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
@@ -370,8 +370,41 @@ def test_bad_labels(wine):
         _auto().fit(X, y[1:])
 
 
+@pytest.mark.parametrize(
+    "params, change, message",
+    [
+        ({"scoring": "acuracy"}, lambda y: y, "acuracy"),
+        ({"estimator": Ridge(), "scoring": "neg_log_loss"}, lambda y: y, "proba"),
+        ({"estimator": Ridge()}, lambda y: np.where(y, np.inf, y), "infinity"),
+        ({"estimator": Ridge()}, lambda y: np.array(list("abc"))[y], "convert"),
+        ({"estimator": LogisticRegression()}, lambda y: y + 0.5, "continuous"),
+        ({"estimator": SCARF()}, lambda y: y, "estimator must be a regressor"),
+    ],
+)
+def test_what_does_not_suit_raises_before_training(params, change, message, wine):
+    X, y, _ = wine
+    with pytest.raises((ValueError, TypeError, AttributeError), match=message):
+        AutoSSL(methods=[Noise()], **params).fit(X, change(y))
+    assert not Noise.fits
+
+
+def test_frozen_methods_are_read_as_what_is_inside(wine):
+    X, _, few = wine
+    digits = load_digits().images[:60]
+    y = np.arange(60) % 2
+    image = make(SimCLR, modality="image", max_epochs=0).fit(digits)
+    auto = AutoSSL(methods=[FrozenEstimator(image)]).fit(digits, y)
+    assert list(auto.scores_) == ["raw", "SimCLR"]
+    aware = make(MaskedFeatures, target_aware=True).fit(X, few)
+    with pytest.raises(TypeError, match="'MaskedFeatures' uses labels"):
+        AutoSSL(methods=[FrozenEstimator(aware)]).fit(X, few)
+
+
 def test_what_pretrains_without_labels_refuses_it(wine):
     X, y, few = wine
+    steps = make_pipeline(StandardScaler(), make(MaskedFeatures, target_aware=True))
+    with pytest.raises(TypeError, match="Pipeline uses labels"):
+        SSLClassifier(steps).fit(X, few)
     with pytest.raises(TypeError, match=r"AutoSSL uses labels.*FrozenEstimator"):
         SSLClassifier(_auto()).fit(X, few)
     estimators = {"a": make_pipeline(_auto(), LogisticRegression())}
