@@ -74,7 +74,7 @@ def load_table(name):
     target, dropped = TABLES[name]
     frame = data("modeldata", name)
     dropped = [c for c in ["rownames", *dropped] if c in frame]
-    y = frame[target].to_numpy()
+    y = frame[target].to_numpy(float if name in REGRESSION else None)
     if name not in REGRESSION:
         y = pd.factorize(y, sort=True)[0]
     return frame.drop(columns=[target, *dropped]), y
@@ -141,7 +141,7 @@ def load(name):
     return load_images(name) if name in IMAGES else load_table(name)
 
 
-def split(name, n_test=None, seed=0):
+def split(name, n_test=None, seed=0, load=load):
     """Load a data set and split it: X_train, X_test, y_train, y_test.
 
     No block of a photograph has patches in both parts.
@@ -150,7 +150,8 @@ def split(name, n_test=None, seed=0):
     options = {"test_size": n_test, "random_state": seed}
     X, y = load(name)
     if name != "photos":
-        return train_test_split(X, y, stratify=y, **options)
+        stratify = None if name in REGRESSION else y
+        return train_test_split(X, y, stratify=stratify, **options)
     blocks = np.arange(len(y)) // PATCHES_A_BLOCK
     labels = y[::PATCHES_A_BLOCK]
     _, held_out = train_test_split(np.unique(blocks), stratify=labels, **options)

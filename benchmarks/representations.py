@@ -15,11 +15,10 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from datasets import REGRESSION, baselines, load_table
+from datasets import REGRESSION, baselines, split
 from joblib import Parallel, delayed
 from probing import metric_of
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from tables import draw, predictors
 
 from sklearn_ssl import all_methods
@@ -42,14 +41,8 @@ SEED = 0
 def evaluate(name, method, n_draws):
     """Score all ways of one method on one table: a DataFrame."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
-    X, y = load_table(name)
+    X_train, X_test, y_train, y_test = split(name, seed=SEED)
     is_regression = name in REGRESSION
-    X_train, X_test, y_train, y_test = train_test_split(
-        *(X, y),
-        test_size=0.3,
-        stratify=None if is_regression else y,
-        random_state=SEED,
-    )
     _, score = metric_of(name, y_train)
     models = predictors(is_regression, SEED)
     rows = []

@@ -33,7 +33,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from datasets import REGRESSION, TABLES_OF_THE_BENCHMARK, baselines, load, load_openml
+from datasets import (
+    REGRESSION,
+    TABLES_OF_THE_BENCHMARK,
+    baselines,
+    load,
+    load_openml,
+    split,
+)
 from joblib import Parallel, delayed
 from probing import draw_labels, metric_of
 from scipy.stats import ttest_1samp
@@ -105,18 +112,12 @@ def choose(methods, X, y, few, models, seed):
 def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
     """Score what follows each of the features on one split: a DataFrame."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
-    X, y = load_openml(name) if is_openml else load(name)
+    source = load_openml if is_openml else load
+    X_train, X_test, y_train, y_test = split(name, seed=seed, load=source)
     is_regression = name in REGRESSION
-    y = y.astype(float) if is_regression else y
-    X_train, X_test, y_train, y_test = train_test_split(
-        *(X, y),
-        test_size=0.3,
-        stratify=None if is_regression else y,
-        random_state=seed,
-    )
     metric, score = metric_of(name, y_train)
     models = predictors(is_regression, seed)
-    if X.shape[1] > MAX_COLUMNS_TO_BOOST:
+    if X_train.shape[1] > MAX_COLUMNS_TO_BOOST:
         del models["boosting"]
     draws = [
         (size, i, draw(y_train, size, is_regression, i))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from sklearn_ssl import (
     SCARF,
@@ -108,7 +109,7 @@ def test_a_head_is_tuned_on_the_features_as_they_are(scaling):
     y = np.where(np.arange(len(X)) % 2, X[:, 0] > X[:, 0].mean(), 0)
     tuned = SSLClassifier(
         make(SCARF, scaling=scaling),
-        fine_tune=FineTuning(max_epochs=1, learning_rate=0.0),
+        fine_tune=FineTuning(max_epochs=1, learning_rate=0.0, batch_size=len(X)),
     ).fit(X, y)
     ssl = tuned.transformer_
     task = ssl._network.task
@@ -116,6 +117,9 @@ def test_a_head_is_tuned_on_the_features_as_they_are(scaling):
     with torch.no_grad():
         scaled = task.scaled(task.features(task.inputs.prepare(arrays)))
     assert_allclose(scaled, ssl.transform(X), atol=1e-5)
+    # Nothing was learned at a rate of 0: the loss is that of the head as it stands.
+    loss = log_loss(y, tuned.predict_proba(X))
+    assert tuned.loss_curve_ == [pytest.approx(loss, rel=1e-4)]
 
 
 def test_all_layers():

@@ -131,7 +131,7 @@ class Training:
         ------
         TrainingDivergedError
             If a loss is NaN or infinite. ``last_good`` then holds the weights of the
-            last epoch without such a loss.
+            last epoch without such a loss, None if there was none.
         """
         source = TensorSource(arrays, self.device)
         order = torch.randperm(source.n_rows, generator=self.order)
