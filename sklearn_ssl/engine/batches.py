@@ -37,9 +37,8 @@ class StreamedTensor:
     Parameters
     ----------
     reader : object
-        ``reader[rows]`` and ``reader[rows, column]`` return ndarrays as an ndarray
-        would, ``reader.cells(rows)`` the cells of each column that a tensor's
-        ``gather(0, rows)`` does.
+        ``reader[rows]``, ``reader[rows, column]`` and ``reader[rows, columns]`` return
+        ndarrays as an ndarray would.
     """
 
     device = torch.device("cpu")
@@ -61,17 +60,13 @@ class StreamedTensor:
         )
 
     def __getitem__(self, key):
-        if isinstance(key, torch.Tensor):
-            key = key.cpu().numpy()
-        return as_tensor(self.reader[key])
+        if isinstance(key, tuple):
+            return as_tensor(self.reader[tuple(map(_as_index, key))])
+        return as_tensor(self.reader[_as_index(key)])
 
     def index_select(self, dim, rows):
         """Rows by their numbers; `dim` is 0."""
         return self[rows]
-
-    def gather(self, dim, rows):
-        """Cells by the numbers of their rows, of shape (n, n_columns); `dim` is 0."""
-        return as_tensor(self.reader.cells(rows.numpy()))
 
     def to(self, device):
         """This on the CPU, where it saves a copy; on another device all rows."""
@@ -84,6 +79,10 @@ class StreamedTensor:
             tile = slice(start, start + _TILE)
             whole[tile] = self[tile].to(device)
         return whole
+
+
+def _as_index(key):
+    return key.cpu().numpy() if isinstance(key, torch.Tensor) else key
 
 
 class TensorSource:

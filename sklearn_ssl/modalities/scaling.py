@@ -33,25 +33,17 @@ def blocks(X):
 
 
 class Scaler:
-    """Scales cells of number columns as a fitted :class:`Tabular` says.
+    """Scales cells of number columns as a fitted :class:`Tabular` says."""
 
-    Parameters
-    ----------
-    modality : Tabular
-    columns : list of int or None
-        Positions among the number columns; all if ``None``.
-    """
-
-    def __init__(self, modality, columns=None):
-        chosen = slice(None) if columns is None else columns
-        self.mean, self.factor = modality.mean_[chosen], 1 / modality.scale_[chosen]
+    def __init__(self, modality):
+        self.mean, self.factor = modality.mean_, 1 / modality.scale_
         scaling = np.array(modality.scaling_)
-        self.empty = np.flatnonzero(scaling[chosen] == "empty")
-        self.by_quantiles = np.flatnonzero(scaling[chosen] == "quantile")
+        self.empty = np.flatnonzero(scaling == "empty")
+        self.by_quantiles = np.flatnonzero(scaling == "quantile")
         if self.by_quantiles.size:
-            place = np.cumsum(scaling == "quantile") - 1
-            rows = place[chosen][self.by_quantiles]
-            self.to_normal = NormalScores(modality.quantiles_[rows])
+            self.to_normal = NormalScores(modality.quantiles_)
+            self.place = np.full(len(scaling), -1)
+            self.place[self.by_quantiles] = np.arange(self.by_quantiles.size)
 
     def __call__(self, values):
         """Scale values of shape (n, n_columns) to float32, 0 where missing."""
@@ -71,6 +63,25 @@ class Scaler:
         out[:, self.empty] = 0
         out[np.isnan(out)] = 0
 
+    def cells(self, values, columns):
+        """The same for single cells: values and their columns, both of shape (n,)."""
+        numbers = np.empty(values.shape, np.float32)
+        for start in range(0, len(values), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            self._scale_cells(values[some], columns[some], numbers[some])
+        return numbers
+
+    def _scale_cells(self, values, columns, out):
+        scaled = values - self.mean[columns]
+        scaled *= self.factor[columns]
+        np.clip(scaled, -10, 10, out=out)
+        if self.by_quantiles.size:
+            place = self.place[columns]
+            some = np.flatnonzero(place >= 0)
+            out[some] = self.to_normal(values[some].astype(float), place[some])
+        out[np.isin(columns, self.empty)] = 0
+        out[np.isnan(out)] = 0
+
 
 class NormalScores:
     """Normal scores of values by the quantiles of their columns; NaN where missing.
@@ -88,52 +99,61 @@ class NormalScores:
     def __init__(self, quantiles):
         n_columns, n = quantiles.shape
         self.n_steps = n.bit_length()
+        # The one large table: several would not stay in the processor's cache.
         self.sorted = np.full((n_columns, 1 << self.n_steps), np.inf)
         self.sorted[:, :n] = quantiles
-        ranks = np.linspace(0, 1, n)
+        self.ranks = np.linspace(0, 1, n)
         starts = np.diff(quantiles, prepend=-np.inf) > 0
         first = np.maximum.accumulate(np.where(starts, np.arange(n), 0), axis=1)
-        # What holds between two quantiles, also before the first and after the last.
-        left, right = [0, *range(n)], [*range(n), n - 1]
-        self.low, self.high = quantiles.take(left, 1), quantiles.take(right, 1)
-        self.lower, self.upper = ranks[left], ranks[right]
-        rise, width = self.upper - self.lower, self.high - self.low
-        wide = width > np.finfo(float).tiny  # through a narrower one there is no slope
-        self.slope = np.divide(rise, width, out=np.zeros_like(width), where=wide)
-        self.tied = ((ranks[first] + ranks) / 2).take(left, 1)
+        self.tied = (self.ranks[first] + self.ranks) / 2
 
-    def __call__(self, values):
-        """Scores of float64 values of shape (n_columns, n)."""
-        below = self._count_below(values)
-        places = below + _starts(self.low)
-        low, slope = _take(self.low, places), _take(self.slope, places)
-        from_left = slope * (values - low) + _take(self.lower, below)
-        slope *= _take(self.high, places) - values
-        ranks = _take(self.upper, below) - slope
-        ranks += from_left
+    def __call__(self, values, columns=None):
+        """Scores of float64 values.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_columns, n) or (n,)
+        columns : ndarray of shape (n,) or None
+            The column of each of n values; ``None`` where they have a row each.
+        """
+        if columns is None:
+            columns = np.arange(len(self.sorted))[:, None]
+        start = columns * self.sorted.shape[1]
+        right = self._count_below(values, start)
+        left = np.maximum(right - 1, 0)
+        np.minimum(right, len(self.ranks) - 1, out=right)
+        low, high = _take(self.sorted, left + start), _take(self.sorted, right + start)
+        lower, upper = _take(self.ranks, left), _take(self.ranks, right)
+        slope, width = upper - lower, high - low
+        wide = width > np.finfo(float).tiny  # through a narrower one there is no slope
+        np.divide(slope, width, out=slope, where=wide)
+        slope *= wide
+        ranks = slope * (values - low) + lower
+        slope *= high - values
+        upper -= slope
+        ranks += upper
         ranks /= 2
-        is_quantile = values == low
-        ranks[is_quantile] = _take(self.tied, places[is_quantile])
+        is_quantile = np.nonzero(values == low)
+        column = np.broadcast_to(columns, values.shape)[is_quantile]
+        ranks[is_quantile] = self.tied[column, left[is_quantile]]
         return ndtri(np.clip(ranks, 1e-7, 1 - 1e-7))
 
-    def _count_below(self, values):
+    def _count_below(self, values, start):
         """How many quantiles of its column are not above each value."""
-        starts = _starts(self.sorted)
-        places = np.broadcast_to(starts, values.shape).copy()
-        for step in (1 << i for i in reversed(range(self.n_steps))):
-            bounds = _take(self.sorted.ravel()[step - 1 :], places)
-            places += step * (bounds <= values)
-        return places - starts
+        places = np.broadcast_to(start, values.shape).copy()
+        bounds, is_below = np.empty_like(values), np.empty(values.shape, bool)
+        step = np.empty_like(places)
+        for size in (1 << i for i in reversed(range(self.n_steps))):
+            _take(self.sorted.ravel()[size - 1 :], places, out=bounds)
+            np.less_equal(bounds, values, out=is_below)
+            places += np.multiply(is_below, size, out=step)
+        places -= start
+        return places
 
 
-def _starts(array):
-    """Where the rows of an array start, in all its values."""
-    return np.arange(len(array))[:, None] * array.shape[1]
-
-
-def _take(array, places):
+def _take(array, places, out=None):
     # Without "clip", which changes nothing here, it is many times slower.
-    return array.take(places, mode="clip")
+    return array.take(places, mode="clip", out=out)
 
 
 def bin_edges(values, mean, scale, quantiles=None):

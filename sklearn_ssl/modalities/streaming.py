@@ -1,7 +1,6 @@
 """Large tables of numbers, converted row by row as they are read."""
 
 from mmap import mmap
-from numbers import Integral
 
 import numpy as np
 
@@ -37,19 +36,20 @@ def read_rows(modality, X):
         return modality.to_arrays(X)
     for _ in find_missing(X, labels_of(modality)):
         pass  # an infinite value is an error, with the number of its row in all of X
-    arrays = {"numbers": ColumnReader(X, range(X.shape[1]), _scale_with(modality))}
+    scaler = Scaler(modality)
+    every = range(X.shape[1])
+    arrays = {"numbers": ColumnReader(X, every, scaler, scaler.cells)}
     if modality.missing_columns_:
-        arrays["missing"] = ColumnReader(
-            X, modality.missing_columns_, _indicate_missing
-        )
+        columns = modality.missing_columns_
+        arrays["missing"] = ColumnReader(X, columns, _missing, _missing)
     return arrays
 
 
 class ColumnReader:
     """Columns of an array that are converted as they are read, to float32.
 
-    It reads as an array does: ``reader[rows]``, whatever the shape of `rows`, and
-    ``reader[rows, column]``.
+    It reads as an array does: ``reader[rows]``, whatever the shape of `rows`,
+    ``reader[rows, column]``, and ``reader[rows, columns]`` of single cells.
 
     Parameters
     ----------
@@ -57,16 +57,17 @@ class ColumnReader:
         Neither copied nor changed.
     columns : sequence of int
         Positions in X.
-    converter : callable
-        ``converter(places)`` returns the function that converts values of the columns
-        at `places` of `columns`, shape (n, n_places); of all if ``None``.
+    convert : callable
+        Converts values of all columns, shape (n, n_columns).
+    convert_cells : callable
+        ``convert_cells(values, columns)`` converts single ones, both of shape (n,).
     """
 
-    def __init__(self, X, columns, converter):
+    def __init__(self, X, columns, convert, convert_cells):
         self.X = X
         self.columns = np.array(columns)
-        self.converter = converter
-        self.convert = converter(None)
+        self.convert = convert
+        self.convert_cells = convert_cells
         self.shape = len(X), len(columns)
 
     def __len__(self):
@@ -74,30 +75,22 @@ class ColumnReader:
 
     def __getitem__(self, key):
         if isinstance(key, tuple):
-            return self._column(*key)
+            return self._cells(*key)
         values = self.X[key]
         if self.shape[1] < values.shape[-1]:
             values = values[..., self.columns]
         flat = values.reshape(-1, self.shape[1])
         return self.convert(flat).reshape(values.shape)
 
-    def _column(self, rows, place=None, *rest):
-        if not isinstance(place, Integral) or rest:
+    def _cells(self, rows, columns=None, *rest):
+        if rest or np.asarray(columns).dtype.kind not in "iu":
             raise TypeError(
-                "A large table is read by rows, or by rows and the number of one "
-                "column. Take rows first, as source['numbers'][rows], then columns."
+                "A large table is read by rows, or by rows and the numbers of columns. "
+                "Take rows first, as source['numbers'][rows], then columns."
             )
-        values = self.X[rows, self.columns[place]]
-        return self.converter([place])(values.reshape(-1, 1)).reshape(values.shape)
-
-    def cells(self, rows):
-        """Of each column the cells of its own rows: `rows` of shape (n, n_columns)."""
-        if rows.shape[1:] != self.shape[1:]:
-            raise ValueError(
-                f"Cells of a large table are taken from all {self.shape[1]} columns at "
-                f"once, got numbers of rows of shape {rows.shape}."
-            )
-        return self.convert(self.X[rows, self.columns])
+        values = self.X[rows, self.columns[columns]]
+        columns = np.broadcast_to(columns, values.shape)
+        return self.convert_cells(values.ravel(), columns.ravel()).reshape(values.shape)
 
 
 def _is_large(X):
@@ -109,9 +102,5 @@ def _is_large(X):
     return isinstance(X, mmap) or size > _LARGEST_COPY
 
 
-def _scale_with(modality):
-    return lambda places: Scaler(modality, places)
-
-
-def _indicate_missing(places):
-    return lambda values: np.isnan(values).astype(np.float32)
+def _missing(values, columns=None):
+    return np.isnan(values).astype(np.float32)

@@ -37,11 +37,10 @@ def corrupt(batch, source, generator, rate, exact, missing_columns=(), donors="c
     for name, m, d in zip(
         names, mask.split(widths, dim=1), rows.split(widths, dim=1), strict=True
     ):
-        corrupted[name] = torch.where(m, _borrow(source[name], d), batch[name])
+        corrupted[name] = _borrow(batch[name], source[name], m, d)
         if name == "numbers" and "missing" in batch:
             m, d = m[:, missing_columns], d[:, missing_columns]
-            borrowed = _borrow(source["missing"], d)
-            corrupted["missing"] = torch.where(m, borrowed, batch["missing"])
+            corrupted["missing"] = _borrow(batch["missing"], source["missing"], m, d)
     return corrupted
 
 
@@ -59,7 +58,14 @@ def bernoulli_mask(n, width, rate, generator, device):
     return torch.rand(n, width, generator=generator, device=device) < rate
 
 
-def _borrow(column_values, donors):
+def _borrow(cells, source, mask, donors):
+    """Cells of which those in the mask are replaced, by those of other rows."""
     # The source may have stayed in the CPU's memory while the batch is on the GPU.
-    borrowed = column_values.gather(0, donors.to(column_values.device))
-    return borrowed.to(donors.device)
+    donors = donors.to(source.device)
+    if isinstance(source, torch.Tensor):
+        return torch.where(mask, source.gather(0, donors).to(cells.device), cells)
+    # To read a cell of a large table costs more than to find the ones that are needed.
+    row, column = mask.to(source.device).nonzero(as_tuple=True)
+    replaced = cells.clone()
+    replaced[row, column] = source[donors[row, column], column].to(cells.device)
+    return replaced
