@@ -3,6 +3,7 @@
 from sklearn_ssl.autoencoding.autoencoder import Autoencoder
 from sklearn_ssl.autoencoding.denoising import DenoisingAutoencoder
 from sklearn_ssl.autoencoding.subtab import SubTab
+from sklearn_ssl.autoencoding.switchtab import SwitchTab
 from sklearn_ssl.autoencoding.variational import VariationalAutoencoder
 from sklearn_ssl.joint_embedding.barlow_twins import BarlowTwins
 from sklearn_ssl.joint_embedding.byol import BYOL
@@ -49,6 +50,7 @@ METHODS = (
     SimSiam,
     SubTab,
     SwAV,
+    SwitchTab,
     VICReg,
     VIME,
     VariationalAutoencoder,

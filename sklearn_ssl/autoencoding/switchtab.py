@@ -1,0 +1,86 @@
+"""SwitchTab (Wu et al., 2024)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sklearn_ssl.autoencoding.denoising import DenoisingAutoencoder
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SwitchTab(DenoisingAutoencoder):
+    """Restore each row also from what another row says of all rows alike [1]_.
+
+    Two projections of the embedding share the work: a *salient* one, which must hold
+    what is the row's own, and a *mutual* one, which may come from any other row. From
+    both together the row is restored twice, the second time with the mutual part of a
+    random row of the batch. ``transform`` returns the salient part.
+
+    Parameters
+    ----------
+    corruption_rate : float, default=0.3
+        Chance of a cell to be replaced, in training, by the same column's cell of a
+        random row. Views of your own have theirs.
+    {training_parameters}
+
+    Attributes
+    ----------
+    {fitted_attributes}
+
+    Notes
+    -----
+    In [1]_, the encoder is a transformer of three layers, and the decoder a linear
+    layer and a sigmoid. Here they are those of :class:`DenoisingAutoencoder`, as is the
+    loss; the projections are as in [1]_, a linear layer and a sigmoid each. The
+    prediction of labels beside the pretext, which [1]_ also tries, is left out.
+
+    References
+    ----------
+    .. [1] J. Wu, S. Chen, Q. Zhao, R. Sergazinov, C. Li, S. Liu, C. Zhao, T. Xie,
+       H. Guo, C. Ji, D. Cociorva, H. Brunzell, "SwitchTab: Switched Autoencoders Are
+       Effective Tabular Learners", AAAI 2024. https://arxiv.org/abs/2401.02013
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn_ssl import SwitchTab
+    >>> X, y = load_wine(return_X_y=True)
+    >>> SwitchTab(max_epochs=2, random_state=0).fit_transform(X).shape
+    (178, 269)
+    """
+
+    modalities: ClassVar[tuple] = ("table",)
+
+    corruption_rate: float = 0.3
+
+    def _build_task(self, task):
+        from torch import nn
+
+        n = task.n_outputs
+        task.salient = nn.Sequential(nn.Linear(n, n), nn.Sigmoid())
+        task.mutual = nn.Sequential(nn.Linear(n, n), nn.Sigmoid())
+        self._add_decoder(task, 2 * n)
+
+    def _loss(self, task, batch):
+        from torch import cat, randperm
+
+        h = task.embed(task.view(batch))
+        salient, mutual = task.salient(h), task.mutual(h)
+        others = randperm(len(h), generator=task.generator, device=h.device)
+        own = task.decoder(cat([mutual, salient], dim=1))
+        switched = task.decoder(cat([mutual[others], salient], dim=1))
+        loss = task.inputs.reconstruction_loss
+        return loss(own, batch) + loss(switched, batch)
+
+    def _reconstruct(self, task, batch):
+        from torch import cat
+
+        h = task.embed(batch)
+        return task.decoder(cat([task.mutual(h), task.salient(h)], dim=1))
+
+    def _encode(self, task, batch):
+        from torch import cat
+
+        salient = task.salient(task.embed(batch))
+        if self.output == "last":
+            return salient
+        return cat([super()._encode(task, batch), salient], dim=1)
