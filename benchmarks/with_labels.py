@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_ssl import VIME, FineTuning, MaskedFeatures, SSLClassifier
 
 RESULTS = Path(__file__).parent / "results"
-TABLES = ["wa_churn", "mlc_churn", "hpc_data", "cells", "breast_cancer", "wine"]
+TABLES = ["wa_churn", "hpc_data", "cells", "breast_cancer", "wine"]
 SIZES = [10, 50, "all"]
 N_STEPS, BATCH_SIZE = 1000, 128  # of VIME's semi-supervised part
 COLUMNS = "columns"
