@@ -55,8 +55,10 @@ class FineTuning(BaseEstimator):
         Weights of the classes, as scikit-learn's classifiers take them.
     early_stopping : "auto" or bool, default="auto"
         Hold out labelled rows, end when their loss no longer falls, and keep the best
-        weights. "auto" does so from 200 labelled rows. True is an error where no row
-        can be held out: the only labelled one of its class never is.
+        weights. "auto" does so from 200 labelled rows, but not beside views of them
+        (`augment`), which keep a network from learning rows by heart: there, labels are
+        worth more in training. True is an error where no row can be held out: the only
+        labelled one of its class never is.
     validation_fraction : float, default=0.1
         Share of the labelled rows that is held out, of each class alike.
     n_iter_no_change : int, default=5
@@ -236,7 +238,9 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     rows_to_see, *bounds = _ROWS_FROM_SCRATCH if from_scratch else _ROWS_PRETRAINED
     max_epochs = int(np.clip(rows_to_see / n, *bounds))
     keeps_labels = getattr(transformer.views_, "keeps_labels", False)
-    holds_out = unless_auto(settings.early_stopping, n >= _MIN_ROWS_TO_HOLD_OUT)
+    augment = unless_auto(settings.augment, keeps_labels)
+    may_overfit = n >= _MIN_ROWS_TO_HOLD_OUT and not augment
+    holds_out = unless_auto(settings.early_stopping, may_overfit)
     tuner = FineTuner(
         network=network,
         arrays=arrays,
@@ -249,7 +253,7 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
         weight_decay=settings.weight_decay,
         batch_size=settings.batch_size,
         max_epochs=unless_auto(settings.max_epochs, max_epochs),
-        augment=unless_auto(settings.augment, keeps_labels),
+        augment=augment,
         fraction=settings.validation_fraction if holds_out else 0.0,
         patience=settings.n_iter_no_change,
         seed=network.recipe["seed"] if seed is None else seed,

@@ -150,6 +150,20 @@ def test_settings_by_the_number_of_rows(monkeypatch, wine, scarf):
     assert found["max_epochs"] == 200 and found["augment"] is True
 
 
+def test_images_beside_their_views_are_not_held_out(monkeypatch):
+    """Few epochs from scratch told nothing, and training ended after them."""
+    found = []
+    run = FineTuner.run
+    monkeypatch.setattr(FineTuner, "run", lambda self: found.append(self) or run(self))
+    images, y = load_digits(return_X_y=True)
+    images, y = images[:250].reshape(-1, 8, 8), y[:250]
+    encoder = ConvNet(channels=(4, 8))
+    untrained = make(SimCLR, modality="image", max_epochs=0, encoder=encoder)
+    for settings in {}, {"augment": False}, {"early_stopping": True}:
+        tuned(untrained, images, y, max_epochs=1, **settings)
+    assert [tuner.fraction for tuner in found] == [0.0, 0.1, 0.1]
+
+
 # Early stopping -----------------------------------------------------------------------
 
 
