@@ -33,8 +33,8 @@ passthrough : "auto" or bool, default="auto"
     insure against an embedding that misses what matters. "auto" does so for tables.
 output : {"last", "all_layers"}, default="last"
     Whether the embedding is the last layer of the encoder or all of them side by side
-    (of VariationalAutoencoder, the posterior mean, or that behind all layers).
-    "all_layers" needs an MLP.
+    (of VariationalAutoencoder the posterior mean, and of SwitchTab the salient part,
+    or that behind all layers). "all_layers" needs an MLP.
 scaling : {"block", "standard", "l2"}, default="block"
     Of the embedding, once centred: "block" divides all its columns by one number,
     "standard" each by its own spread, "l2" each row by its L2 norm. The norm of a row

@@ -8,12 +8,12 @@ from sklearn_ssl.autoencoding.denoising import DenoisingAutoencoder
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SwitchTab(DenoisingAutoencoder):
-    """Restore each row also from what another row says of all rows alike [1]_.
+    """Restore each row from its own part of the embedding and one of any row [1]_.
 
-    Two projections of the embedding share the work: a *salient* one, which must hold
-    what is the row's own, and a *mutual* one, which may come from any other row. From
-    both together the row is restored twice, the second time with the mutual part of a
-    random row of the batch. ``transform`` returns the salient part.
+    The embedding has two projections: a *salient* part, of what is a row's own, and a
+    *mutual* part, of what rows share. From both a row is restored twice: with its own
+    mutual part, and with that of a random row of the batch. ``transform`` returns the
+    salient part.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ class SwitchTab(DenoisingAutoencoder):
     def _encode(self, task, batch):
         from torch import cat
 
-        salient = task.salient(task.embed(batch))
+        # Centred, as what `transform` returns will be: collapse is told by directions.
+        salient = task.salient(task.embed(batch)) - 0.5
         if self.output == "last":
             return salient
         return cat([super()._encode(task, batch), salient], dim=1)

@@ -38,7 +38,7 @@ class Scaler:
     def __init__(self, modality):
         self.mean, self.factor = modality.mean_, 1 / modality.scale_
         scaling = np.array(modality.scaling_)
-        self.empty = np.flatnonzero(scaling == "empty")
+        self.empty = scaling == "empty"
         self.by_quantiles = np.flatnonzero(scaling == "quantile")
         if self.by_quantiles.size:
             self.to_normal = NormalScores(modality.quantiles_)
@@ -79,7 +79,7 @@ class Scaler:
             place = self.place[columns]
             some = np.flatnonzero(place >= 0)
             out[some] = self.to_normal(values[some].astype(float), place[some])
-        out[np.isin(columns, self.empty)] = 0
+        out[self.empty[columns]] = 0
         out[np.isnan(out)] = 0
 
 

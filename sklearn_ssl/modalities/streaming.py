@@ -90,7 +90,8 @@ class ColumnReader:
             )
         values = self.X[rows, self.columns[columns]]
         columns = np.broadcast_to(columns, values.shape)
-        return self.convert_cells(values.ravel(), columns.ravel()).reshape(values.shape)
+        flat = values.reshape(-1), columns.reshape(-1)
+        return self.convert_cells(*flat).reshape(values.shape)
 
 
 def _is_large(X):

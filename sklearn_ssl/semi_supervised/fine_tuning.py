@@ -55,10 +55,9 @@ class FineTuning(BaseEstimator):
         Weights of the classes, as scikit-learn's classifiers take them.
     early_stopping : "auto" or bool, default="auto"
         Hold out labelled rows, end when their loss no longer falls, and keep the best
-        weights. "auto" does so from 200 labelled rows, but not beside views of them
-        (`augment`), which keep a network from learning rows by heart: there, labels are
-        worth more in training. True is an error where no row can be held out: the only
-        labelled one of its class never is.
+        weights. "auto" does so from 200 labelled rows, but not of images shown beside
+        their views (`augment`), which training to the end serves better. True is an
+        error where no row can be held out: the only labelled one of its class never is.
     validation_fraction : float, default=0.1
         Share of the labelled rows that is held out, of each class alike.
     n_iter_no_change : int, default=5
@@ -239,8 +238,8 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     max_epochs = int(np.clip(rows_to_see / n, *bounds))
     keeps_labels = getattr(transformer.views_, "keeps_labels", False)
     augment = unless_auto(settings.augment, keeps_labels)
-    may_overfit = n >= _MIN_ROWS_TO_HOLD_OUT and not augment
-    holds_out = unless_auto(settings.early_stopping, may_overfit)
+    should_hold_out = n >= _MIN_ROWS_TO_HOLD_OUT and not (augment and keeps_labels)
+    holds_out = unless_auto(settings.early_stopping, should_hold_out)
     tuner = FineTuner(
         network=network,
         arrays=arrays,

@@ -141,7 +141,10 @@ def test_views_of_users_can_borrow_rows(X, stream):
         assert len(source["missing"]) == n_rows and n_columns == X.shape[1]
         shape = batch["numbers"].shape[:1]
         others = torch.randint(n_rows, shape, generator=generator)
-        return {name: source[name][others] for name in batch}
+        mixed = {name: source[name][others] for name in batch}
+        mixed["numbers"][:, 1] = source["numbers"][others, torch.tensor([1])]
+        mixed["numbers"][:, 2] = source["numbers"][others, 2]
+        return mixed
 
     copied = results(SCARF, X, views=mixed)
     stream()
