@@ -253,7 +253,8 @@ def main():
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{options.save}.csv"
-    times = {data: options.max_time or seconds for data, seconds in MAX_TIMES.items()}
+    shown = [*MAX_TIMES, *options.data]
+    times = {data: options.max_time or MAX_TIMES[data] for data in shown}
     done = set()
     if path.exists():
         done = set(pd.read_csv(path)[KEYS].itertuples(index=False, name=None))
