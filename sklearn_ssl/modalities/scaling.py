@@ -39,47 +39,39 @@ class Scaler:
         self.mean, self.factor = modality.mean_, 1 / modality.scale_
         scaling = np.array(modality.scaling_)
         self.empty = scaling == "empty"
-        self.by_quantiles = np.flatnonzero(scaling == "quantile")
-        if self.by_quantiles.size:
-            self.to_normal = NormalScores(modality.quantiles_)
-            self.place = np.full(len(scaling), -1)
-            self.place[self.by_quantiles] = np.arange(self.by_quantiles.size)
+        places = np.flatnonzero(scaling == "quantile")
+        self.to_normal = NormalScores(modality.quantiles_) if len(places) else None
+        self.place = np.full(len(scaling), -1)  # among those scaled by quantiles
+        self.place[places] = np.arange(len(places))
 
     def __call__(self, values):
         """Scale values of shape (n, n_columns) to float32, 0 where missing."""
         numbers = np.empty(values.shape, np.float32)
         for rows in blocks(values):
-            self._scale(values[rows], numbers[rows])
+            self._scale(values[rows], slice(None), numbers[rows])
         return numbers
-
-    def _scale(self, values, out):
-        # float64: a large offset would use up the digits of float32.
-        scaled = values - self.mean
-        scaled *= self.factor
-        np.clip(scaled, -10, 10, out=out)
-        if self.by_quantiles.size:
-            some = values[:, self.by_quantiles].T.astype(float, order="C")
-            out[:, self.by_quantiles] = self.to_normal(some).T
-        out[:, self.empty] = 0
-        out[np.isnan(out)] = 0
 
     def cells(self, values, columns):
         """The same for single cells: values and their columns, both of shape (n,)."""
         numbers = np.empty(values.shape, np.float32)
         for start in range(0, len(values), _BLOCK):
             some = slice(start, start + _BLOCK)
-            self._scale_cells(values[some], columns[some], numbers[some])
+            self._scale(values[some], columns[some], numbers[some])
         return numbers
 
-    def _scale_cells(self, values, columns, out):
+    def _scale(self, values, columns, out):
+        """Scale values whose last axis is that of `columns`."""
+        # float64: a large offset would use up the digits of float32.
         scaled = values - self.mean[columns]
         scaled *= self.factor[columns]
         np.clip(scaled, -10, 10, out=out)
-        if self.by_quantiles.size:
+        if self.to_normal:
             place = self.place[columns]
             some = np.flatnonzero(place >= 0)
-            out[some] = self.to_normal(values[some].astype(float), place[some])
-        out[self.empty[columns]] = 0
+            place = place[some].reshape(-1, *[1] * (values.ndim - 1))
+            chosen = values[..., some].T.astype(float, order="C")
+            out[..., some] = self.to_normal(chosen, place).T
+        out[..., self.empty[columns]] = 0
         out[np.isnan(out)] = 0
 
 
@@ -107,17 +99,8 @@ class NormalScores:
         first = np.maximum.accumulate(np.where(starts, np.arange(n), 0), axis=1)
         self.tied = (self.ranks[first] + self.ranks) / 2
 
-    def __call__(self, values, columns=None):
-        """Scores of float64 values.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n_columns, n) or (n,)
-        columns : ndarray of shape (n,) or None
-            The column of each of n values; ``None`` where they have a row each.
-        """
-        if columns is None:
-            columns = np.arange(len(self.sorted))[:, None]
+    def __call__(self, values, columns):
+        """Scores of float64 values of any shape, to which their `columns` broadcast."""
         start = columns * self.sorted.shape[1]
         right = self._count_below(values, start)
         left = np.maximum(right - 1, 0)
@@ -182,6 +165,6 @@ def bin_edges(values, mean, scale, quantiles=None):
     if quantiles is None:
         edges = np.clip((edges - mean) / scale, -10, 10)
     else:
-        edges = NormalScores(quantiles[None])(edges[None])[0]
+        edges = NormalScores(quantiles[None])(edges, 0)
     # Between nearer bounds float32 has room for a few numbers only.
     return np.unique(edges.round(4)).tolist()

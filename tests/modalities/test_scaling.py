@@ -29,8 +29,14 @@ def test_normal_scores_are_those_of_interpolation_to_the_bit(n):
     new = [rng.choice(column, 50) for column in columns]
     outside = [[c.min() - 1, c.max() + 1, np.nan, -1e38, 1e38] for c in columns]
     values = np.hstack([new, quantiles, outside, rng.normal(size=(5, 50))])
-    expected = list(map(scores_by_interpolation, values, quantiles))
-    assert_array_equal(NormalScores(quantiles)(values), expected, strict=True)
+    expected = np.array(list(map(scores_by_interpolation, values, quantiles)))
+    columns = np.arange(len(values))[:, None]
+    scores = NormalScores(quantiles)
+    assert_array_equal(scores(values, columns), expected, strict=True)
+    mixed = np.random.default_rng(0).permutation(values.size)
+    columns = columns.repeat(values.shape[1], axis=1).ravel()[mixed]
+    cells = scores(values.ravel()[mixed], columns)
+    assert_array_equal(cells, expected.ravel()[mixed], strict=True)
 
 
 @pytest.mark.parametrize(
