@@ -51,7 +51,7 @@ batch_size : int or "auto", default="auto"
 learning_rate : float or "auto", default="auto"
     Peak of the schedule: linear warm-up, then half a cosine. "auto" is what suits the
     encoder: 0.005 for ConvNet, 0.001 for others (BYOL, DINO, NNCLR and SimSiam: 0.001
-    for all), ten times that for SGD and 300 times for LARS.
+    for all, SimCLR: 0.003 for MLP), ten times that for SGD and 300 times for LARS.
 weight_decay : float, default=0.0001
     Decay of matrices and kernels; biases and gains have none.
 optimizer : {"adamw", "lars", "sgd"}, default="adamw"

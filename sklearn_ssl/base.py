@@ -62,8 +62,6 @@ class SSLTransformer(
 
     # What the method can read.
     modalities: ClassVar[tuple] = ("table", "image")
-    # AdamW's, where the encoder's does not suit the method.
-    _learning_rate: ClassVar[float | None] = None
 
     modality: object = "auto"
     encoder: object = "auto"
@@ -106,6 +104,10 @@ class SSLTransformer(
     def _default_views(self, modality):
         """The component that ``views="auto"`` stands for."""
         return modality.default_views()
+
+    def _default_learning_rate(self, encoder):
+        """The peak for AdamW that ``learning_rate="auto"`` stands for."""
+        return getattr(encoder, "learning_rate", 1e-3)
 
     def _encoder_shape(self, input_shape):
         """Shape that the encoder is built for: of a part where it learns from parts."""
@@ -342,8 +344,8 @@ class SSLTransformer(
         n_rows = count_rows(arrays)
         suits = self.modality_.default_batch_size(n_rows)
         self.batch_size_ = unless_auto(self.batch_size, suits)
-        base = self._learning_rate or getattr(self.encoder_, "learning_rate", 1e-3)
-        suits = default_learning_rate(self.optimizer, base)
+        adamw = self._default_learning_rate(self.encoder_)
+        suits = default_learning_rate(self.optimizer, adamw)
         self.learning_rate_ = unless_auto(self.learning_rate, suits)
         device, seed = resolve_device(self.device), as_seed(self.random_state)
         recipe = dict(method=without_encoder(self), encoder=self.encoder_)

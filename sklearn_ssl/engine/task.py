@@ -61,6 +61,9 @@ class Task(nn.Module):
         tables :class:`~sklearn_ssl.engine.batches.StreamedTensor` instead of tensors.
     rows : int64 tensor or None
         Which of them the batch holds.
+    neighbors : int tensor of shape (n_rows, k) or None
+        Rows that are like each of them, while training, if ``_begin_fit`` looked for
+        them.
     adapted : dict
         Values that the method adapted to the data; they become fitted attributes.
     restarted : list of Parameter
@@ -92,6 +95,7 @@ class Task(nn.Module):
         self.progress = 0.0
         self.source = None
         self.rows = None
+        self.neighbors = None
         self.generator = None
         self.passthrough = _passes_through(method, inputs)
         self.autocast = False

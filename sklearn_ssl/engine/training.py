@@ -158,7 +158,8 @@ class Training:
                     if end_epoch() or self._out_of_time() or self._out_of_patience():
                         break
             finally:
-                self.task.source = self.task.rows = self.bar = None
+                self.task.source = self.task.rows = self.task.neighbors = None
+                self.bar = None
         if self.best_weights is not None:
             self.task.load_state_dict(self.best_weights)
         self.task.eval().zero_grad(set_to_none=True)

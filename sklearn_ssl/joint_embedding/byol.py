@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import ClassVar
 
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import check_number, unless_auto
@@ -50,8 +49,6 @@ class BYOL(SSLTransformer):
     (178, 269)
     """
 
-    _learning_rate: ClassVar[float] = 1e-3
-
     momentum: float | str = "auto"
     hidden_dim: int = 512
     projection_dim: int = 256
@@ -61,6 +58,9 @@ class BYOL(SSLTransformer):
         check_number("momentum", self.momentum, Real, 0, 1, words=("auto",))
         check_number("hidden_dim", self.hidden_dim, Integral, 1)
         check_number("projection_dim", self.projection_dim, Integral, 1)
+
+    def _default_learning_rate(self, encoder):
+        return 1e-3
 
     def _build_task(self, task):
         from sklearn_ssl.encoders.mlp import projection_head

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import ClassVar
 
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import check_number
@@ -68,8 +67,6 @@ class DINO(SSLTransformer):
     (178, 269)
     """
 
-    _learning_rate: ClassVar[float] = 1e-3
-
     n_prototypes: int = 1024
     momentum: float = 0.99
     student_temperature: float = 0.1
@@ -88,6 +85,9 @@ class DINO(SSLTransformer):
         check_number("n_prototypes", self.n_prototypes, Integral, 2)
         check_number("n_local_views", self.n_local_views, Integral, 0)
         check_number("projection_dim", self.projection_dim, Integral, 1)
+
+    def _default_learning_rate(self, encoder):
+        return 1e-3
 
     def _build_task(self, task):
         from sklearn_ssl.encoders.prototypes import PrototypeHead, RunningCenter

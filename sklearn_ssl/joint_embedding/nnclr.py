@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import ClassVar
 
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import check_number, unless_auto
@@ -54,8 +53,6 @@ class NNCLR(SSLTransformer):
     (178, 269)
     """
 
-    _learning_rate: ClassVar[float] = 1e-3
-
     temperature: float = 0.1
     queue_length: int | str = "auto"
     hidden_dim: int = 512
@@ -67,6 +64,9 @@ class NNCLR(SSLTransformer):
         check_number("queue_length", self.queue_length, Integral, 1, words=("auto",))
         check_number("hidden_dim", self.hidden_dim, Integral, 1)
         check_number("projection_dim", self.projection_dim, Integral, 1)
+
+    def _default_learning_rate(self, encoder):
+        return 1e-3
 
     def _build_task(self, task):
         from sklearn_ssl.encoders.mlp import projection_head

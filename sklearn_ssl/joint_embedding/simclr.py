@@ -4,13 +4,21 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 from sklearn_ssl import objectives
-from sklearn_ssl._parameters import check_number, check_option
+from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
+from sklearn_ssl.encoders import MLP
+
+# Chance of each view to be of a neighbour instead of the row.
+_NEIGHBOR_RATE = 0.5
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SimCLR(SSLTransformer):
     """Two views of a row attract, views of different rows repel [1]_.
+
+    Random cells of a table say little of what is alike in it; rows that are near each
+    other do. So either view of a table's row is, with a chance of one half, a view of
+    one of its nearest rows instead [3]_.
 
     Parameters
     ----------
@@ -22,11 +30,21 @@ class SimCLR(SSLTransformer):
         Divides the similarities of "info_nce"; "sigmoid" starts from a scale of 10.
     projection_dim : int, default=128
         Width of the head's output, on which the loss works.
+    n_neighbors : int or "auto", default="auto"
+        The nearest rows of each row in training, by the preprocessed columns of a
+        table, among at most 4096 rows. With 0 both views are always of the row, as in
+        [1]_. "auto" is 5 for tables and 0 for images, which have no such distance.
     {training_parameters}
 
     Attributes
     ----------
+    n_neighbors_ : int
+        Nearest rows of each row in training.
     {fitted_attributes}
+
+    Notes
+    -----
+    ``score`` and early stopping judge by views of the row itself.
 
     References
     ----------
@@ -35,6 +53,8 @@ class SimCLR(SSLTransformer):
        https://arxiv.org/abs/2002.05709
     .. [2] X. Zhai, B. Mustafa, A. Kolesnikov, L. Beyer, "Sigmoid Loss for Language
        Image Pre-Training", ICCV 2023. https://arxiv.org/abs/2303.15343
+    .. [3] S. Damrich, J. N. Böhm, F. A. Hamprecht, D. Kobak, "From t-SNE to UMAP with
+       Contrastive Learning", ICLR 2023. https://arxiv.org/abs/2206.01816
 
     Examples
     --------
@@ -50,6 +70,7 @@ class SimCLR(SSLTransformer):
     objective: str = "info_nce"
     temperature: float = 0.5
     projection_dim: int = 128
+    n_neighbors: int | str = "auto"
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -61,6 +82,14 @@ class SimCLR(SSLTransformer):
             )
         check_number("temperature", self.temperature, Real, 0, strict=True)
         check_number("projection_dim", self.projection_dim, Integral, 1)
+        check_number("n_neighbors", self.n_neighbors, Integral, 0, words=("auto",))
+
+    def _default_learning_rate(self, encoder):
+        return (
+            3e-3
+            if isinstance(encoder, MLP)
+            else super()._default_learning_rate(encoder)
+        )
 
     def _build_task(self, task):
         from torch import nn, tensor
@@ -71,9 +100,27 @@ class SimCLR(SSLTransformer):
         if self.objective == "sigmoid":
             task.log_scale = nn.Parameter(tensor(10.0).log())
             task.bias = nn.Parameter(tensor(-10.0))
+        has_columns = hasattr(task.inputs, "columns")
+        suits = min(5, task.n_rows - 1) if has_columns else 0
+        n_neighbors = unless_auto(self.n_neighbors, suits)
+        if n_neighbors and not has_columns:
+            raise ValueError(
+                f"n_neighbors={n_neighbors} looks for rows by the columns of a table, "
+                "but X has none. Pass n_neighbors='auto'."
+            )
+        task.adapted["n_neighbors"] = n_neighbors
+
+    def _begin_fit(self, task):
+        from sklearn_ssl.engine.neighbors import nearest_rows
+
+        if n_neighbors := task.adapted["n_neighbors"]:
+            task.neighbors = nearest_rows(task, n_neighbors)
 
     def _loss(self, task, batch):
-        views = task.view(batch), task.view(batch)
+        from sklearn_ssl.engine.neighbors import with_neighbors
+
+        rows = (with_neighbors(task, batch, _NEIGHBOR_RATE) for _ in range(2))
+        views = [task.view(row) for row in rows]
         z1, z2 = task.head(task.embed(*views)).chunk(2)
         if self.objective == "sigmoid":
             return objectives.sigmoid_contrast(z1, z2, task.log_scale.exp(), task.bias)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import ClassVar
 
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import check_number
@@ -43,8 +42,6 @@ class SimSiam(SSLTransformer):
     (178, 269)
     """
 
-    _learning_rate: ClassVar[float] = 1e-3
-
     projection_dim: int = 512
     prediction_dim: int = 128
 
@@ -52,6 +49,9 @@ class SimSiam(SSLTransformer):
         super()._check_parameters()
         check_number("projection_dim", self.projection_dim, Integral, 1)
         check_number("prediction_dim", self.prediction_dim, Integral, 1)
+
+    def _default_learning_rate(self, encoder):
+        return 1e-3
 
     def _build_task(self, task):
         from sklearn_ssl.encoders.mlp import projection_head
