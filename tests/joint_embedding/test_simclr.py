@@ -4,10 +4,13 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
+from sklearn.neighbors import kneighbors_graph
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_ssl import SimCLR
 from sklearn_ssl.encoders import MLP, ConvNet
+from sklearn_ssl.modalities import Tabular
 from sklearn_ssl.objectives import nt_xent, sigmoid_contrast
 from tests.helpers import ready_task, watch
 
@@ -47,7 +50,7 @@ def test_loss_is_nt_xent_of_the_heads_of_two_views(X, parameters, temperature):
 
 @every_modality
 def test_neither_view_is_the_row_itself(X, parameters):
-    task, batch = ready_task(untrained(X, **parameters), X)
+    task, batch = ready_task(untrained(X, n_neighbors=0, **parameters), X)
     drawn = []
     draw = task.views
     task.views = lambda *args: drawn.append((args[0], draw(*args))) or drawn[-1][1]
@@ -120,7 +123,8 @@ def test_defaults_follow_the_recipe():
     ("name", "value"),
     [("objective", "triplet"), ("temperature", 0), ("temperature", -1.0)]
     + [("temperature", "low"), ("temperature", None), ("projection_dim", 0)]
-    + [("projection_dim", 2.5), ("projection_dim", True)],
+    + [("projection_dim", 2.5), ("projection_dim", True)]
+    + [("n_neighbors", -1), ("n_neighbors", 0.5), ("n_neighbors", "all")],
 )
 def test_invalid_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
@@ -130,3 +134,88 @@ def test_invalid_parameters(name, value):
 def test_a_learned_scale_and_lars_do_not_go_together():
     with pytest.raises(ValueError, match="optimizer='adamw'"):
         SimCLR(objective="sigmoid", optimizer="lars").fit(WINE)
+
+
+@pytest.fixture
+def pairs():
+    """Views for a method on WINE, and the numbers of the rows that it asks them of."""
+    asked = []
+
+    def view(batch, source, generator):
+        equal = (batch["numbers"][:, None] == source["numbers"]).all(dim=2)
+        asked.append(equal.int().argmax(dim=1).numpy())
+        return batch
+
+    def collect():
+        of_first, of_second = np.concatenate(asked[::2]), np.concatenate(asked[1::2])
+        asked.clear()
+        return of_first, of_second
+
+    return view, collect
+
+
+def neighborhoods(k):
+    """Which rows of WINE are a row itself or among its k nearest: boolean (n, n)."""
+    columns = StandardScaler().fit_transform(WINE)
+    nearest = kneighbors_graph(columns, k, include_self=False).toarray() > 0
+    return nearest | np.eye(len(WINE), dtype=bool)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_views_in_training_are_of_one_neighborhood(k, pairs):
+    view, collect = pairs
+    scaled = Tabular(numeric="standard")
+    simclr = SimCLR(modality=scaled, views=view, n_neighbors=k, random_state=0)
+    simclr.set_params(max_epochs=8, encoder=MLP(hidden=(8,))).fit(WINE)
+    assert simclr.n_neighbors_ == k
+    first, second = collect()
+    near = neighborhoods(k)
+    assert (near[:, first] & near[:, second]).any(axis=0).all()
+    # Of the row itself both views with a chance of 1/4, of one neighbour of 1/4 / k.
+    assert abs(np.mean(first == second) - (1 + 1 / k) / 4) < 0.05
+
+
+def test_score_and_early_stopping_judge_by_views_of_the_row(pairs):
+    view, collect = pairs
+    simclr = SimCLR(views=view, max_epochs=2, batch_size=len(WINE), random_state=0)
+    simclr.set_params(early_stopping=True, encoder=MLP(hidden=(8,))).fit(WINE)
+    n_held_out = 18
+    first, second = collect()
+    by_use = np.split(first == second, np.cumsum([len(WINE) - n_held_out, n_held_out]))
+    assert not by_use[0].all() and by_use[1].all()
+    simclr.score(WINE)
+    assert_array_equal(*collect())
+
+
+def test_without_neighbours_both_views_are_of_the_row(pairs):
+    view, collect = pairs
+    parameters = {"encoder": MLP(hidden=(8,)), "max_epochs": 2, "random_state": 0}
+    SimCLR(views=view, n_neighbors=0, **parameters).fit(WINE)
+    assert_array_equal(*collect())
+
+
+def test_how_many_neighbours():
+    assert untrained(WINE).n_neighbors_ == 5
+    assert untrained(WINE[:3]).n_neighbors_ == 2
+    assert untrained(DIGITS, modality="image").n_neighbors_ == 0
+    with pytest.raises(ValueError, match=r"n_neighbors=3 .* Pass n_neighbors='auto'"):
+        untrained(DIGITS, modality="image", n_neighbors=3)
+
+
+def test_few_rows_have_few_neighbours():
+    simclr = SimCLR(encoder=MLP(hidden=(8,)), max_epochs=1, random_state=0)
+    simclr.fit(WINE[:3])
+    simclr.partial_fit(WINE).partial_fit(WINE[:2])
+    assert np.isfinite(simclr.loss_curve_).all()
+
+
+def test_the_search_leaves_nothing_behind():
+    simclr = SimCLR(encoder=MLP(hidden=(8,)), max_epochs=1, random_state=0).fit(WINE)
+    assert simclr._network.task.neighbors is None
+
+
+def test_tables_learn_faster_than_images():
+    assert untrained(WINE).learning_rate_ == 3e-3
+    images = untrained(DIGITS, modality="image")
+    assert images.learning_rate_ == ConvNet.learning_rate
+    assert untrained(WINE, encoder="ft_transformer").learning_rate_ == 1e-3
