@@ -26,13 +26,20 @@ TABLES = {
     "attrition": ("Attrition", []),
     "credit_data": ("Status", []),
     "ames": ("Sale_Price", []),
+    "ad_data": ("Class", []),
+    "car_prices": ("Price", []),
+    "concrete": ("compressive_strength", []),
+    "leaf_id_flavia": ("species", []),
+    "lending_club": ("Class", []),
+    "Sacramento": ("price", []),
+    "stackoverflow": ("Remote", []),
 }
 _OF_SKLEARN = {
     "breast_cancer": load_breast_cancer,
     "wine": load_wine,
     "diabetes": load_diabetes,
 }
-REGRESSION = ("ames", "diabetes")
+REGRESSION = ("ames", "diabetes", "car_prices", "concrete", "Sacramento")
 TABLES_OF_THE_BENCHMARK = (
     *("wa_churn", "mlc_churn", "hpc_data", "cells", "ames"),
     *("breast_cancer", "wine", "diabetes", "digits as a table", "mnist as a table"),

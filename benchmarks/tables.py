@@ -59,7 +59,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn_ssl import AutoSSL, all_methods
 
 RESULTS = Path(__file__).parent / "results"
-METHODS = ["SimCLR", "SimSiam", "DenoisingAutoencoder", "SCARF", "SubTab"]
+METHODS = ["SimCLR", "SimSiam", "DenoisingAutoencoder", "SCARF", "SubTab", "AutoSSL"]
 CHOICE = ["SimCLR", "DenoisingAutoencoder", "SimSiam"]  # what AutoSSL tries by default
 SIZES = ["5", "10", "50", "10%"]
 TITLES = {"10%": "10% of the training rows labelled"}
@@ -233,7 +233,7 @@ def main():
     tasks = []
     for seed in range(1, 1 + options.seeds):
         for name in [*options.data, *options.openml]:
-            features = ["columns", "untrained", *options.methods, "AutoSSL"]
+            features = ["columns", "untrained", *options.methods]
             features = [one for one in features if (name, seed, one) not in done]
             tasks.append((name, name in options.openml, seed, features))
     work = delayed(evaluate)
