@@ -60,6 +60,7 @@ from sklearn_ssl import AutoSSL, all_methods
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ["SimCLR", "SimSiam", "DenoisingAutoencoder", "SCARF", "SubTab", "AutoSSL"]
+VARIANTS = {"SimCLR without neighbours": ("SimCLR", {"n_neighbors": 0})}
 CHOICE = ["SimCLR", "DenoisingAutoencoder", "SimSiam"]  # what AutoSSL tries by default
 SIZES = ["5", "10", "50", "10%"]
 TITLES = {"10%": "10% of the training rows labelled"}
@@ -138,7 +139,9 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
 
     @cache
     def fitted(method, max_epochs="auto"):
+        method, parameters = VARIANTS.get(method, (method, {}))
         made = all_methods()[method](
+            **parameters,
             modality="table",
             max_epochs=max_epochs,
             max_time=max_time,

@@ -2,40 +2,82 @@
 
 import torch
 
-_TILE = 1024
-# Among these the search looks: with more it would take longer than the training.
-_MAX_CANDIDATES = 4096
+# Bounds on the rows among which the search looks, so that it stays short beside the
+# training and small beside the table: rows, distances from all rows, and cells.
+_MAX_CANDIDATES, _MAX_DISTANCES, _MAX_CELLS = 4096, 2**26, 2**24
+_ENOUGH_CANDIDATES = 1024
 
 
-def nearest_rows(task, n_neighbors):
-    """Find the rows nearest to each row of ``task.source``, by a table's columns.
+class Neighbors:
+    """The rows nearest to each row that is trained on, by the columns of a table.
+
+    They are looked for when a row is first asked about, so that the search ends with a
+    training that ends early.
 
     Parameters
     ----------
     task : Task
-        Its input layer says what the columns are.
+        As it is in ``_begin_fit``: its rows are those to be trained on.
     n_neighbors : int
-        Of as many rows or fewer, all others are neighbours.
+        For each row, but at most half of the others: were all rows neighbours, nothing
+        could be told apart.
 
-    Returns
-    -------
-    neighbors : int32 tensor of shape (n_rows, n_neighbors)
-        On the device of the source, nearest first; never the row itself. They are
-        among 4096 rows, evenly spaced, of more.
+    Attributes
+    ----------
+    n_neighbors : int
+        For each row; may be 0.
+    candidates : int64 tensor
+        The rows that can be neighbours: all, or evenly spaced ones of many.
     """
-    n_rows = len(next(iter(task.source.values())))
-    n_candidates = min(n_rows, _MAX_CANDIDATES)
-    candidates = torch.linspace(0, n_rows - 1, n_candidates, dtype=torch.float64).long()
-    others = _columns(task, candidates)
-    candidates = candidates.to(others.device)
-    k = min(n_neighbors, n_candidates - 1)
-    found = []
-    for rows in torch.arange(n_rows).split(_TILE):
-        distance = torch.cdist(_columns(task, rows), others)
-        itself = rows.to(others.device)[:, None] == candidates
+
+    def __init__(self, task, n_neighbors):
+        first = next(iter(task.source.values()))
+        trained_on = task.rows.to(first.device)
+        n_rows = len(trained_on)
+        width = task.inputs.columns(_rows(task, trained_on[:1])).shape[1]
+        n_candidates = min(
+            *(n_rows, _MAX_CANDIDATES, _MAX_CELLS // width),
+            max(_MAX_DISTANCES // n_rows, _ENOUGH_CANDIDATES),
+        )
+        places = torch.linspace(0, n_rows - 1, n_candidates, dtype=torch.float64).long()
+        self.candidates = trained_on[places.to(trained_on.device)]
+        self.columns = task.inputs.columns(_rows(task, self.candidates))
+        self.n_neighbors = min(n_neighbors, (n_candidates - 1) // 2)
+        shape = len(first), self.n_neighbors
+        self.found = torch.full(shape, -1, dtype=torch.int32, device=first.device)
+        self.n_unknown = n_rows if self.n_neighbors else 0
+
+    @torch.no_grad()
+    def of(self, rows, columns):
+        """The nearest other rows of some rows, nearest first.
+
+        Parameters
+        ----------
+        rows : int64 tensor of shape (n,)
+        columns : tensor of shape (n, n_columns)
+            Their cells, as numbers.
+
+        Returns
+        -------
+        neighbors : int64 tensor of shape (n, n_neighbors)
+        """
+        if self.n_unknown:
+            unknown = (self.found[rows, 0] < 0).nonzero()[:, 0]
+            if len(unknown):
+                columns = columns[unknown.to(columns.device)]
+                self.found[rows[unknown]] = self._search(rows[unknown], columns).int()
+                self.n_unknown -= len(unknown)
+        return self.found[rows].long()
+
+    def _search(self, rows, columns):
+        distance = torch.cdist(columns, self.columns).to(rows.device)
+        itself = rows[:, None] == self.candidates
         distance.masked_fill_(itself, torch.inf)
-        found.append(candidates[distance.topk(k, largest=False).indices].int())
-    return torch.cat(found).to(next(iter(task.source.values())).device)
+        # Of equally near rows each row prefers others, lest a few be all rows' nearest.
+        n = len(self.candidates)
+        order = (rows[:, None] + torch.arange(n, device=rows.device)) % n
+        nearest = distance.gather(1, order).topk(self.n_neighbors, largest=False)
+        return self.candidates[order.gather(1, nearest.indices)]
 
 
 def with_neighbors(task, batch, rate):
@@ -54,19 +96,19 @@ def with_neighbors(task, batch, rate):
     -------
     batch : dict of tensors
     """
-    if task.neighbors is None or not task.training:
+    neighbors, rows = task.neighbors, task.rows
+    if neighbors is None or not neighbors.n_neighbors or not task.training:
         return batch
-    own, generator = task.rows, task.generator
-    shape = {"generator": generator, "device": generator.device}
-    draws = torch.randint(task.neighbors.shape[1], (len(own), 1), **shape)
-    replaced = (torch.rand(len(own), **shape) < rate).to(own.device)
-    others = task.neighbors[own].gather(1, draws.to(own.device))[:, 0].long()
-    return _rows(task, torch.where(replaced, others, own))
-
-
-def _columns(task, rows):
-    with torch.no_grad():
-        return task.inputs.columns(_rows(task, rows))
+    draws = {"generator": task.generator, "device": task.generator.device}
+    chosen = torch.randint(neighbors.n_neighbors, (len(rows), 1), **draws)
+    replaced = (torch.rand(len(rows), **draws) < rate).nonzero()[:, 0]
+    near = neighbors.of(rows, task.inputs.columns(batch))
+    near = near.gather(1, chosen.to(rows.device))[replaced.to(rows.device), 0]
+    others = _rows(task, near)
+    return {
+        name: cells.index_copy(0, replaced, others[name])
+        for name, cells in batch.items()
+    }
 
 
 def _rows(task, rows):

@@ -60,9 +60,9 @@ class Task(nn.Module):
         All rows, while training or scoring; views may borrow cells from them. Of large
         tables :class:`~sklearn_ssl.engine.batches.StreamedTensor` instead of tensors.
     rows : int64 tensor or None
-        Which of them the batch holds.
-    neighbors : int tensor of shape (n_rows, k) or None
-        Rows that are like each of them, while training, if ``_begin_fit`` looked for
+        Which of them the batch holds; in ``_begin_fit``, which are trained on.
+    neighbors : Neighbors or None
+        Rows that are like each of them, while training, if ``_begin_fit`` asked for
         them.
     adapted : dict
         Values that the method adapted to the data; they become fitted attributes.

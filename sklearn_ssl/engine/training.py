@@ -146,6 +146,7 @@ class Training:
         with progress_bar(type(method).__name__, total, self.verbose) as bar:
             self.bar = bar
             try:
+                self.task.rows = rows
                 method._begin_fit(self.task)
                 for _ in range(n_epochs):
                     begin_epoch()

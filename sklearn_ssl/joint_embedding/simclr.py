@@ -32,19 +32,21 @@ class SimCLR(SSLTransformer):
         Width of the head's output, on which the loss works.
     n_neighbors : int or "auto", default="auto"
         The nearest rows of each row in training, by the preprocessed columns of a
-        table, among at most 4096 rows. With 0 both views are always of the row, as in
-        [1]_. "auto" is 5 for tables and 0 for images, which have no such distance.
+        table: at most half of the other rows, and among 4096 rows at most. With 0 both
+        views are always of the row, as in [1]_. "auto" is 5 for tables and 0 for
+        images, which have no such distance.
     {training_parameters}
 
     Attributes
     ----------
     n_neighbors_ : int
-        Nearest rows of each row in training.
+        Nearest rows of each row in training, at most.
     {fitted_attributes}
 
     Notes
     -----
-    ``score`` and early stopping judge by views of the row itself.
+    ``score`` and early stopping judge by views of the row itself, and so favour
+    ``n_neighbors=0``: choose it by a classifier, or by :mod:`sklearn_ssl.metrics`.
 
     References
     ----------
@@ -85,11 +87,7 @@ class SimCLR(SSLTransformer):
         check_number("n_neighbors", self.n_neighbors, Integral, 0, words=("auto",))
 
     def _default_learning_rate(self, encoder):
-        return (
-            3e-3
-            if isinstance(encoder, MLP)
-            else super()._default_learning_rate(encoder)
-        )
+        return 3e-3 if type(encoder) is MLP else super()._default_learning_rate(encoder)
 
     def _build_task(self, task):
         from torch import nn, tensor
@@ -101,8 +99,7 @@ class SimCLR(SSLTransformer):
             task.log_scale = nn.Parameter(tensor(10.0).log())
             task.bias = nn.Parameter(tensor(-10.0))
         has_columns = hasattr(task.inputs, "columns")
-        suits = min(5, task.n_rows - 1) if has_columns else 0
-        n_neighbors = unless_auto(self.n_neighbors, suits)
+        n_neighbors = unless_auto(self.n_neighbors, 5 if has_columns else 0)
         if n_neighbors and not has_columns:
             raise ValueError(
                 f"n_neighbors={n_neighbors} looks for rows by the columns of a table, "
@@ -111,10 +108,10 @@ class SimCLR(SSLTransformer):
         task.adapted["n_neighbors"] = n_neighbors
 
     def _begin_fit(self, task):
-        from sklearn_ssl.engine.neighbors import nearest_rows
+        from sklearn_ssl.engine.neighbors import Neighbors
 
         if n_neighbors := task.adapted["n_neighbors"]:
-            task.neighbors = nearest_rows(task, n_neighbors)
+            task.neighbors = Neighbors(task, n_neighbors)
 
     def _loss(self, task, batch):
         from sklearn_ssl.engine.neighbors import with_neighbors
