@@ -42,7 +42,7 @@ class Neighbors:
         places = torch.linspace(0, n_rows - 1, n_candidates, dtype=torch.float64).long()
         self.candidates = trained_on[places.to(trained_on.device)]
         self.columns = task.inputs.columns(_rows(task, self.candidates))
-        self.n_neighbors = min(n_neighbors, (n_candidates - 1) // 2)
+        self.n_neighbors = min(n_neighbors, max(n_candidates - 1, 0) // 2)
         shape = len(first), self.n_neighbors
         self.found = torch.full(shape, -1, dtype=torch.int32, device=first.device)
         self.n_unknown = n_rows if self.n_neighbors else 0
