@@ -23,6 +23,8 @@ Rows are appended to the CSV as soon as a table is done for a seed, and what is 
 not run again.
 
     python benchmarks/tables.py --jobs 2 --save tables.csv
+    python benchmarks/tables.py --unseen --seeds 3 --jobs 2 --methods SimCLR
+        DenoisingAutoencoder AutoSSL --save tables_unseen.csv
     python benchmarks/tables.py --openml credit-g --methods SimCLR --seeds 2
 """
 
@@ -36,6 +38,7 @@ import pandas as pd
 from datasets import (
     REGRESSION,
     TABLES_OF_THE_BENCHMARK,
+    UNSEEN_TABLES,
     baselines,
     load,
     load_openml,
@@ -60,7 +63,6 @@ from sklearn_ssl import AutoSSL, all_methods
 
 RESULTS = Path(__file__).parent / "results"
 METHODS = ["SimCLR", "SimSiam", "DenoisingAutoencoder", "SCARF", "SubTab", "AutoSSL"]
-VARIANTS = {"SimCLR without neighbours": ("SimCLR", {"n_neighbors": 0})}
 CHOICE = ["SimCLR", "DenoisingAutoencoder", "SimSiam"]  # what AutoSSL tries by default
 SIZES = ["5", "10", "50", "10%"]
 TITLES = {"10%": "10% of the training rows labelled"}
@@ -139,9 +141,7 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
 
     @cache
     def fitted(method, max_epochs="auto"):
-        method, parameters = VARIANTS.get(method, (method, {}))
         made = all_methods()[method](
-            **parameters,
             modality="table",
             max_epochs=max_epochs,
             max_time=max_time,
@@ -218,6 +218,8 @@ def show(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", nargs="+", default=list(TABLES_OF_THE_BENCHMARK))
+    what = "tables on which no default was chosen, instead"
+    parser.add_argument("--unseen", action="store_true", help=what)
     parser.add_argument("--openml", nargs="+", default=[], help="needs a network")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", type=int, default=5)
@@ -226,6 +228,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--save", help="name of a CSV file in benchmarks/results")
     options = parser.parse_args()
+    names = UNSEEN_TABLES if options.unseen else options.data
     path = RESULTS / options.save if options.save else None
     found = [pd.read_csv(path)] if path and path.exists() else []
     done = {
@@ -235,7 +238,7 @@ def main():
     }
     tasks = []
     for seed in range(1, 1 + options.seeds):
-        for name in [*options.data, *options.openml]:
+        for name in [*names, *options.openml]:
             features = ["columns", "untrained", *options.methods]
             features = [one for one in features if (name, seed, one) not in done]
             tasks.append((name, name in options.openml, seed, features))
