@@ -207,6 +207,7 @@ def test_each_chunk_has_neighbours_of_its_own(pairs):
     simclr.partial_fit(WINE[:2])
     assert_array_equal(*collect())  # two rows, of which neither can stand for the other
     simclr.partial_fit(WINE)
+    assert simclr.n_neighbors_ == 5
     first, second = collect()
     assert 0.2 < np.mean(first == second) < 0.4
 
