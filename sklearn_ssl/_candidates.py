@@ -1,5 +1,6 @@
 """Representations to choose from: raw columns, methods, and their names."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class RawFeatures(SSLTransformer):
         task.unused = torch.nn.Parameter(torch.zeros(1))
 
     def _encode(self, task, batch):
-        columns = getattr(task.inputs, "columns", task.embed)
+        columns = getattr(task.inputs, "columns_beside", task.embed)
         return columns(batch)
 
 
@@ -69,8 +70,10 @@ class EmbeddingAlone(TransformerMixin, BaseEstimator):
     @staticmethod
     def cut(method, Z):
         """The embedding alone, of what a fitted method returned."""
-        widths = method._network.task.widths
-        return np.asarray(Z)[:, : widths[0]] * len(widths) ** 0.5
+        task = method._network.task
+        return np.asarray(Z)[:, : task.widths[0]] * (
+            math.hypot(*task.norms) / task.norms[0]
+        )
 
 
 def beside_raw(name):

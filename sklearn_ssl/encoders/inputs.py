@@ -2,6 +2,7 @@
 
 from itertools import accumulate, pairwise
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +26,8 @@ class TabularInput(nn.Module):
         Width of a category's embedding; "auto" follows the number of levels.
     bin_edges : list of lists of float or None
         For encoders that bin numbers: the bounds of the bins of each number column.
+    quantiles : dict of int to ndarray of shape (n_quantiles,), or None
+        By number column that is scaled by quantiles: these, standardized.
 
     Attributes
     ----------
@@ -43,6 +46,7 @@ class TabularInput(nn.Module):
         cardinalities,
         embedding_dim=8,
         bin_edges=None,
+        quantiles=None,
     ):
         super().__init__()
         self.n_numbers = n_numbers
@@ -50,6 +54,10 @@ class TabularInput(nn.Module):
         self.missing_columns = [int(i) for i in missing_columns]
         self.n_missing = n_missing = len(self.missing_columns)
         self.cardinalities = tuple(cardinalities)
+        self.quantile_columns = list(quantiles or ())
+        if quantiles:
+            table = torch.from_numpy(np.stack([*quantiles.values()])).float()
+            self.register_buffer("quantiles", table, persistent=False)
         sizes = self.cardinalities
         widths = [unless_auto(embedding_dim, _width_by_levels(n - 2)) for n in sizes]
         bounds = [*accumulate(widths, initial=n_numbers + n_missing)]
@@ -108,6 +116,33 @@ class TabularInput(nn.Module):
             one_hot = codes.new_zeros(len(codes), sum(self.cardinalities)).float()
             parts.append(one_hot.scatter_(1, codes, 1.0))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def columns_beside(self, batch):
+        """The columns that stand beside an embedding: shape (n, n_columns or more).
+
+        Those of `columns`, but a number that is scaled by quantiles comes standardized
+        too, each with half of its variance: a linear model then has both forms to
+        choose from, and the column weighs no more than others.
+        """
+        columns = self.columns(batch)
+        if not self.quantile_columns:
+            return columns
+        half = 0.5**0.5
+        columns = columns.clone()  # it may be a part of the batch
+        scores = columns[:, self.quantile_columns]
+        columns[:, self.quantile_columns] = half * scores
+        standardized = half * self._standardize(scores)
+        if self.n_missing:
+            standardized *= self.present(batch)[:, self.quantile_columns]
+        return torch.cat([columns, standardized], dim=1)
+
+    def _standardize(self, scores):
+        """Standardized numbers of normal scores, between the extremes of training."""
+        n = self.quantiles.shape[1]
+        place = (1 + torch.erf(scores / 2**0.5)) / 2 * (n - 1)
+        left = place.floor().clamp(max=n - 2)
+        low, high = (self.quantiles.gather(1, (left + i).long().T).T for i in (0, 1))
+        return torch.lerp(low, high, place - left)
 
     def present(self, batch):
         """Which numbers are not missing: boolean, shape (n, n_numbers)."""

@@ -130,9 +130,9 @@ class FittedNetwork:
         """Take the embedding's mean and spread over rows, which `encode` then removes.
 
         The embedding is centred and scaled, by one number or column by column, columns
-        that are passed through by another number, such that both blocks have the same
-        weight and a row's L2 norm is about ``task.norm`` (its root mean square),
-        however many columns there are.
+        that are passed through by another number, such that a row's
+        L2 norm in either block is about that of ``task.norms`` (its root mean square),
+        however wide the block is.
 
         Parameters
         ----------
@@ -156,8 +156,9 @@ class FittedNetwork:
         std = np.concatenate([part.std(axis=0, dtype=np.float64) for part in parts])
         scale = np.empty_like(std)
         by_column = task.method.scaling == "standard"
-        for block in np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1]):
-            scale[block] = _scale(std[block], center[block], task.block_norm, by_column)
+        blocks = np.split(np.arange(len(std)), np.cumsum(task.widths)[:-1])
+        for block, norm in zip(blocks, task.norms, strict=True):
+            scale[block] = _scale(std[block], center[block], norm, by_column)
             by_column = False  # what is passed through has the scale that it needs
         share = n_before / (n_before + n)
         shift = share * before[0] - (1 - share) * center * scale

@@ -1,5 +1,6 @@
 """A pretext task: the networks of one method, its views and its loss."""
 
+import math
 from contextlib import contextmanager
 
 import torch
@@ -144,12 +145,7 @@ class Task(nn.Module):
         return features
 
     def _to_one_norm(self, z):
-        return self.block_norm * torch.nn.functional.normalize(z, dim=1)
-
-    @property
-    def block_norm(self):
-        """Norm of a row of the embedding, and of the columns beside it."""
-        return self.norm / len(self.widths) ** 0.5
+        return self.norms[0] * torch.nn.functional.normalize(z, dim=1)
 
     def outputs(self, x):
         """Of the encoder, for what it reads: its last layer or all, as is asked for."""
@@ -159,7 +155,7 @@ class Task(nn.Module):
     def features(self, batch):
         """The method's embedding, and the columns that it passes through if it does."""
         z = self.method._encode(self, batch)
-        return [z, self.inputs.columns(batch)] if self.passthrough else [z]
+        return [z, self.inputs.columns_beside(batch)] if self.passthrough else [z]
 
     def set_generator(self, generator):
         """Draw views, masks and dropout from `generator`."""
@@ -209,7 +205,9 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed, n_tar
         network = build_network(encoder, inputs, shape).cpu()
         task = Task(method, inputs, network, views, n_rows, max_epochs, n_targets)
         method._build_task(task)
-    task.norm = modality.embedding_norm
+    norms = modality.norms
+    # Alone, the embedding weighs as much as both.
+    task.norms = norms if task.passthrough else (math.hypot(*norms),)
     seed_dropout(task).eval()
     with torch.no_grad():
         features = task.features(inputs.example(2))

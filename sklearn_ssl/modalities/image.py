@@ -52,7 +52,7 @@ class Image(BaseEstimator):
     """
 
     name: ClassVar[str] = "image"
-    embedding_norm: ClassVar[float] = _EMBEDDING_NORM
+    norms: ClassVar[tuple] = (_EMBEDDING_NORM,)
     rows_to_see: ClassVar[int] = 140_000
 
     shape: tuple | None = None

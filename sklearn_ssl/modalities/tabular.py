@@ -88,7 +88,6 @@ class Tabular(BaseEstimator):
     """
 
     name: ClassVar[str] = "table"
-    embedding_norm: ClassVar[float] = 5.0**0.5
     rows_to_see: ClassVar[int] = 400_000
 
     numeric: str = "auto"
@@ -196,6 +195,15 @@ class Tabular(BaseEstimator):
             arrays["categories"] = codes
         return arrays
 
+    @property
+    def norms(self):
+        """Norm of a row of the embedding, and of the columns beside it.
+
+        By measurement: what follows is a classifier that is regularized by default, and
+        the more columns a table has, the less of that it needs.
+        """
+        return (0.5 * self.n_features_**0.5) ** 0.5, 3.5**0.5
+
     def input_layer(self):
         """Build the network's input layer."""
         from sklearn_ssl.encoders.inputs import TabularInput
@@ -206,6 +214,7 @@ class Tabular(BaseEstimator):
             self.cardinalities_,
             self.embedding_dim,
             self.bin_edges_,
+            self._standardized_quantiles(),
         )
 
     def default_encoder(self):
@@ -235,6 +244,14 @@ class Tabular(BaseEstimator):
         from sklearn_ssl.views import Corruption
 
         return Corruption(rate=rate, exact=False)
+
+    def _standardized_quantiles(self):
+        """Those of the number columns that are scaled by quantiles."""
+        columns = np.flatnonzero(np.array(self.scaling_) == "quantile").tolist()
+        return {
+            j: np.clip((row - self.mean_[j]) / self.scale_[j], -10, 10)
+            for j, row in zip(columns, self.quantiles_, strict=True)
+        }
 
     def _scale(self, table, labels):
         columns = self.number_columns_

@@ -248,7 +248,9 @@ def test_alone_and_beside_are_what_passthrough_makes_them(wine):
         both = scarf.transform(X[test])
         alone = make(SCARF, passthrough=False).fit(X[train]).transform(X[test])
         raw = RawFeatures().fit(X[train]).transform(X[test])
-        assert_allclose(both * 2**0.5, np.hstack([alone, raw]), atol=1e-5)
+        shares = np.divide(scarf.modality_.norms, np.hypot(*scarf.modality_.norms))
+        of_column = np.repeat(shares, [alone.shape[1], raw.shape[1]])
+        assert_allclose(both / of_column, np.hstack([alone, raw]), atol=1e-5)
         assert both.dtype == alone.dtype == raw.dtype == np.float32
     for name, estimator in found.estimators.items():
         # All labels are shown, but one in the larger folds.
@@ -262,7 +264,8 @@ def test_raw_features_of_tables_and_images():
     Z = raw.transform(frame)
     assert Z.shape == (200, 6 + 1 + 5)  # numbers, missing, levels with two to spare
     scarf = make(SCARF, passthrough=True, max_epochs=0).fit(frame)
-    assert_allclose(Z, scarf.transform(frame)[:, -12:] * 2**0.5, atol=1e-6)
+    share = scarf.modality_.norms[1] / np.hypot(*scarf.modality_.norms)
+    assert_allclose(Z, scarf.transform(frame)[:, -12:] / share, atol=1e-6)
     images = make_data("image")
     raw = RawFeatures(modality="image").fit(images)
     pixels = StandardScaler(with_std=False).fit_transform(images.reshape(200, -1))

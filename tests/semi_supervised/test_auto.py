@@ -1,5 +1,6 @@
 """AutoSSL: a method where the labels speak for it, the raw columns elsewhere."""
 
+import math
 import pickle
 
 import numpy as np
@@ -167,8 +168,11 @@ def test_without_labels_it_is_the_first_method(wine):
 def test_the_first_method_comes_beside_the_raw_columns(wine):
     X, _, _ = wine
     auto = AutoSSL(methods=[make(SCARF)]).fit(X)
-    raw = RawFeatures().fit_transform(X)
-    assert_allclose(auto.transform(X)[:, -13:] * 2**0.5, raw, atol=1e-5)
+    raw = RawFeatures().fit(X)
+    columns = auto.transform(X)[:, -15:]  # two are scaled by quantiles, and come twice
+    assert columns.shape == raw.transform(X).shape
+    share = raw.modality_.norms[1] / math.hypot(*raw.modality_.norms)
+    assert_allclose(columns, raw.transform(X) * share, atol=1e-5)
 
 
 @pytest.mark.parametrize("labeled", [[0, 60, 150], [0, 1, 2, 3, 4]])
