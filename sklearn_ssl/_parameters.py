@@ -29,8 +29,10 @@ views : component or callable, default="auto"
     "auto" is the method's own for the modality.
 passthrough : "auto" or bool, default="auto"
     Whether ``transform`` returns, beside the embedding, the preprocessed columns of a
-    table (numbers scaled, categories one-hot), as a block of the same weight. They
-    insure against an embedding that misses what matters. "auto" does so for tables.
+    table: numbers scaled (those scaled by quantiles standardized too) and categories
+    one-hot. They insure against an embedding that misses what matters. The mean squared
+    norm of a row is 3.5 in these columns, and in the embedding half the root of the
+    number of columns that the table has. "auto" does so for tables.
 output : {"last", "all_layers"}, default="last"
     Whether the embedding is the last layer of the encoder or all of them side by side
     (of VariationalAutoencoder the posterior mean, and of SwitchTab the salient part,

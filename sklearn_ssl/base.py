@@ -203,9 +203,9 @@ class SSLTransformer(
         -------
         Z : ndarray of shape (n, d), float32
             The embedding, centred and scaled (``scaling``); for tables, the
-            preprocessed columns beside it (``passthrough``) as a block of the same
-            weight. A row's norm does not depend on d: the scale is made for classifiers
-            of default settings, without a scaler between.
+            preprocessed columns beside it (``passthrough``). A row's norm does not
+            depend on d: the scale is made for classifiers of default settings, without
+            a scaler between.
         """
         check_is_fitted(self)
         return self._network.encode(self._read(self.modality_, X))

@@ -51,10 +51,10 @@ class Task(nn.Module):
         Width of the encoder's output.
     tile : int
         Rows that are encoded at once, whatever their number.
-    norm : float
-        L2 norm of a row of features, root mean square.
     widths : list of int
         Columns of the embedding, and of what is passed through beside it.
+    norms : tuple of float
+        L2 norm of a row in either, root mean square.
     progress : float
         Share of the training that is done, for schedules inside a method.
     source : dict of tensors or None
