@@ -17,6 +17,7 @@ from sklearn_ssl import (
     VariationalAutoencoder,
 )
 from sklearn_ssl.encoders import MLP
+from sklearn_ssl.modalities import Tabular
 from tests.helpers import TABLES, make, make_array, make_data
 
 SCALINGS = ["block", "standard", "l2"]
@@ -36,7 +37,7 @@ def embedding(estimator, X, scaling):
 def test_scaling(cls):
     X = make_data("table")
     z = {name: embedding(make(cls), X, name) for name in SCALINGS}
-    norm = 5**0.5
+    norm = (X.shape[1] ** 0.5 / 2 + 3.5) ** 0.5
     for features in z.values():
         assert (features**2).sum(axis=1).mean() ** 0.5 == pytest.approx(norm, rel=1e-3)
     varies = z["block"].std(axis=0) > 1e-5
@@ -56,7 +57,8 @@ def test_columns_that_are_passed_through_stay(scaling):
     Z = fit(scaling=scaling).transform(X)
     alone = fit(scaling=scaling, passthrough=False).transform(X)
     width = alone.shape[1]
-    assert_allclose(Z[:, :width], alone / 2**0.5, atol=1e-5)
+    norms = Tabular().fit(X).norms
+    assert_allclose(Z[:, :width], alone * norms[0] / np.hypot(*norms), atol=1e-5)
     assert_array_equal(Z[:, width:], fit().transform(X)[:, width:])
 
 
@@ -92,7 +94,8 @@ def test_other_columns_have_no_part_in_the_statistics(change):
     scarf.partial_fit(X).set_params(**change).partial_fit(X[:20])
     Z = scarf.transform(X[:20])
     assert abs(Z.mean(axis=0)).max() < 1e-3
-    assert (Z**2).sum(axis=1).mean() == pytest.approx(5, rel=1e-3)
+    squared_norm = np.square(scarf.modality_.norms).sum()
+    assert (Z**2).sum(axis=1).mean() == pytest.approx(squared_norm, rel=1e-3)
 
 
 def test_equal_rows_become_zero():

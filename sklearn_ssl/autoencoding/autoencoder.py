@@ -47,7 +47,7 @@ class Autoencoder(SSLTransformer):
     >>> from sklearn_ssl import Autoencoder
     >>> X, y = load_wine(return_X_y=True)
     >>> Autoencoder(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table", "image")

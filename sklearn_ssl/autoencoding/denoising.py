@@ -47,7 +47,7 @@ class DenoisingAutoencoder(Autoencoder):
     >>> X, y = load_wine(return_X_y=True)
     >>> dae = DenoisingAutoencoder(max_epochs=2, random_state=0)
     >>> dae.fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     corruption_rate: float = 0.5

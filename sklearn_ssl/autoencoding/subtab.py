@@ -55,7 +55,7 @@ class SubTab(Autoencoder):
     >>> from sklearn_ssl import SubTab
     >>> X, y = load_wine(return_X_y=True)
     >>> SubTab(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table",)

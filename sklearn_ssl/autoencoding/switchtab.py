@@ -45,7 +45,7 @@ class SwitchTab(DenoisingAutoencoder):
     >>> from sklearn_ssl import SwitchTab
     >>> X, y = load_wine(return_X_y=True)
     >>> SwitchTab(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table",)

@@ -52,7 +52,7 @@ class VariationalAutoencoder(Autoencoder):
     >>> X, y = load_wine(return_X_y=True)
     >>> vae = VariationalAutoencoder(latent_dim=4, max_epochs=2, random_state=0)
     >>> vae.fit_transform(X).shape
-    (178, 17)
+    (178, 19)
     """
 
     beta: float = 1.0

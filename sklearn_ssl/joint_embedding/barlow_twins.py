@@ -40,7 +40,7 @@ class BarlowTwins(SSLTransformer):
     >>> from sklearn_ssl import BarlowTwins
     >>> X, y = load_wine(return_X_y=True)
     >>> BarlowTwins(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     redundancy_weight: float = 0.0051

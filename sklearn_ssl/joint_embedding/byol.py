@@ -46,7 +46,7 @@ class BYOL(SSLTransformer):
     >>> from sklearn_ssl import BYOL
     >>> X, y = load_wine(return_X_y=True)
     >>> BYOL(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     momentum: float | str = "auto"

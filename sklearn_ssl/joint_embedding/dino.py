@@ -64,7 +64,7 @@ class DINO(SSLTransformer):
     >>> from sklearn_ssl import DINO
     >>> X, y = load_wine(return_X_y=True)
     >>> DINO(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     n_prototypes: int = 1024

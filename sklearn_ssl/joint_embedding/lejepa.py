@@ -46,7 +46,7 @@ class LeJEPA(SSLTransformer):
     >>> from sklearn_ssl import LeJEPA
     >>> X, y = load_wine(return_X_y=True)
     >>> LeJEPA(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     gaussian_weight: float = 0.05

@@ -60,7 +60,7 @@ class MoCo(SSLTransformer):
     >>> X, y = load_wine(return_X_y=True)
     >>> moco = MoCo(max_epochs=2, random_state=0).fit(X)
     >>> moco.transform(X).shape
-    (178, 269)
+    (178, 271)
     >>> moco.queue_length_
     44
     """

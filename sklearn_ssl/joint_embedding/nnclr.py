@@ -50,7 +50,7 @@ class NNCLR(SSLTransformer):
     >>> from sklearn_ssl import NNCLR
     >>> X, y = load_wine(return_X_y=True)
     >>> NNCLR(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     temperature: float = 0.1

@@ -77,7 +77,7 @@ class SAINT(SSLTransformer):
     >>> from sklearn_ssl import SAINT
     >>> X, y = load_wine(return_X_y=True)
     >>> SAINT(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 141)
+    (178, 143)
     """
 
     modalities: ClassVar[tuple] = ("table",)

@@ -44,7 +44,7 @@ class SCARF(SSLTransformer):
     >>> from sklearn_ssl import SCARF
     >>> X, y = load_wine(return_X_y=True)
     >>> SCARF(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table",)

@@ -39,7 +39,7 @@ class SimSiam(SSLTransformer):
     >>> from sklearn_ssl import SimSiam
     >>> X, y = load_wine(return_X_y=True)
     >>> SimSiam(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     projection_dim: int = 512

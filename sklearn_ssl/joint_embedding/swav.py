@@ -61,7 +61,7 @@ class SwAV(SSLTransformer):
     >>> X, y = load_wine(return_X_y=True)
     >>> swav = SwAV(max_epochs=2, random_state=0).fit(X)
     >>> swav.transform(X).shape
-    (178, 269)
+    (178, 271)
     >>> swav.n_prototypes_
     44
     """

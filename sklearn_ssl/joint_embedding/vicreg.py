@@ -44,7 +44,7 @@ class VICReg(SSLTransformer):
     >>> from sklearn_ssl import VICReg
     >>> X, y = load_wine(return_X_y=True)
     >>> VICReg(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     invariance_weight: float = 25.0

@@ -49,7 +49,7 @@ class Data2Vec(SSLTransformer):
     >>> from sklearn_ssl import Data2Vec
     >>> X, y = load_wine(return_X_y=True)
     >>> Data2Vec(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 141)
+    (178, 143)
     """
 
     mask_ratio: float | str = "auto"

@@ -50,7 +50,7 @@ class MaskedAutoencoder(SSLTransformer):
     >>> X, y = load_wine(return_X_y=True)
     >>> mae = MaskedAutoencoder(max_epochs=2, random_state=0)
     >>> mae.fit_transform(X).shape
-    (178, 141)
+    (178, 143)
     """
 
     mask_ratio: float | str = "auto"

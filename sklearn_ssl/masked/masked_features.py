@@ -85,7 +85,7 @@ class MaskedFeatures(DenoisingAutoencoder):
     >>> from sklearn_ssl import MaskedFeatures
     >>> X, y = load_wine(return_X_y=True)
     >>> MaskedFeatures(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table",)

@@ -58,7 +58,7 @@ class VIME(DenoisingAutoencoder):
     >>> from sklearn_ssl import VIME
     >>> X, y = load_wine(return_X_y=True)
     >>> VIME(max_epochs=2, random_state=0).fit_transform(X).shape
-    (178, 269)
+    (178, 271)
     """
 
     modalities: ClassVar[tuple] = ("table",)

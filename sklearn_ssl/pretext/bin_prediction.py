@@ -53,7 +53,7 @@ class BinPrediction(SSLTransformer):
     >>> X, y = load_wine(return_X_y=True)
     >>> bins = BinPrediction(n_bins=5, max_epochs=2, random_state=0).fit(X)
     >>> bins.transform(X).shape
-    (178, 269)
+    (178, 271)
     >>> bins.n_bins_
     [5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
     """

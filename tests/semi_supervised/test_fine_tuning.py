@@ -264,7 +264,8 @@ def test_two_classes(wine, scarf):
     decision, proba = model.decision_function(X), model.predict_proba(X)
     assert_allclose(1 / (1 + np.exp(-decision)), proba[:, 1])
     assert_array_equal(model.predict(X), model.classes_[(decision > 0).astype(int)])
-    assert model.estimator_.coef_.shape == (1, 32 + 13)
+    n_columns = 13 + 2  # two are scaled by quantiles, and come standardized too
+    assert model.estimator_.coef_.shape == (1, 32 + n_columns)
 
 
 def test_several_classifications(wine, scarf):
