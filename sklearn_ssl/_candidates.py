@@ -71,9 +71,8 @@ class EmbeddingAlone(TransformerMixin, BaseEstimator):
     def cut(method, Z):
         """The embedding alone, of what a fitted method returned."""
         task = method._network.task
-        return np.asarray(Z)[:, : task.widths[0]] * (
-            math.hypot(*task.norms) / task.norms[0]
-        )
+        factor = math.hypot(*task.norms) / task.norms[0]
+        return np.asarray(Z)[:, : task.widths[0]] * factor
 
 
 def beside_raw(name):

@@ -130,9 +130,8 @@ class FittedNetwork:
         """Take the embedding's mean and spread over rows, which `encode` then removes.
 
         The embedding is centred and scaled, by one number or column by column, columns
-        that are passed through by another number, such that a row's
-        L2 norm in either block is about that of ``task.norms`` (its root mean square),
-        however wide the block is.
+        that are passed through by another number, such that a row's L2 norm in either
+        is about that of ``task.norms`` (its root mean square), however wide it is.
 
         Parameters
         ----------
