@@ -1,7 +1,6 @@
 """AutoSSL."""
 
 import copy
-import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar
@@ -14,11 +13,7 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import (
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    cross_val_score,
-)
+from sklearn.model_selection import cross_val_score
 from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -26,21 +21,18 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ssl._candidates import RAW, by_name, raw_like
 from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import is_whole, take_labelled, uses_labels
-from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
 from sklearn_ssl.semi_supervised._checks import check_step_two
+from sklearn_ssl.semi_supervised._choice import choose, inner_folds
 from sklearn_ssl.semi_supervised.base import seeded
 
 _METHODS = {
     "table": (SimCLR, DenoisingAutoencoder, SimSiam),
     "image": (SimCLR, LeJEPA),
 }
-# Within the bounds, the cross-validation is repeated until it scored as many rows.
-_ROWS_TO_SCORE = 2000
-_REPEATS = 1, 5
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -52,15 +44,18 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     and on the raw columns (or pixels): a method only if its mean gain over raw, paired
     by fold, exceeds a threshold,
 
-        ``gain > error * sqrt(1 + prior_labels / n_labeled)``,
+        ``gain > 0.67 * error * sqrt(1 + prior_labels / n_labeled)``,
 
     with the standard error of the gain over folds whose training sets overlap [1]_. It
     is the belief that methods gain nothing, held as firmly as `prior_labels` labelled
-    rows that show no gain would, and given up only where the gain that is expected then
-    exceeds its own standard deviation. With few labels the raw columns stay, with many
-    the better features win. Of several methods that pass, the one that exceeds its
-    threshold by most is taken. Without labels there is nothing to go by: ``fit(X)``
-    takes the first method.
+    rows that show no gain would, and given up only where a gain has a probability of
+    3/4 after all. With few labels the raw columns stay, with many the better features
+    win. Of several methods that pass, the one that exceeds its threshold by most is
+    taken. Without labels there is nothing to go by: ``fit(X)`` takes the first method.
+
+    The same rule then chooses a scale for what was chosen, against the features as they
+    are: the larger they are, the less they are regularized by a classifier of default
+    settings, and how much suits them depends on the data.
 
     Parameters
     ----------
@@ -84,6 +79,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     prior_labels : float, default=5.0
         The number of labelled rows that the belief in the raw columns is worth: 0
         trusts few labels as much as they say themselves, infinity keeps to raw.
+    scales : sequence of float, default=(0.5, 2.0, 4.0)
+        Factors by which the features may be multiplied. Of none they stay as they are:
+        enough, and quicker, for an `estimator` that does not mind their scale, such as
+        trees and nearest neighbours.
     unlabeled : "auto", None, or a label, default="auto"
         What marks, in y, a row without a label. "auto": -1 or, in floats and objects, a
         missing value; but -1 and 1 alone are two classes, and -1 is a target where
@@ -99,6 +98,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Name of what was chosen, "raw" for the raw columns.
     transformer_ : transformer
         That, fitted.
+    scale_ : float
+        Factor by which ``transform`` multiplies what `transformer_` returns.
     scores_ : dict of str to ndarray of shape (n_folds * n_repeats,)
         Scores of "raw" and of each method; empty where the labels were too few to
         cross-validate, or none.
@@ -106,6 +107,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Mean gain of each method over raw.
     thresholds_ : dict of str to float
         What the gain had to exceed.
+    scale_scores_ : dict of float to ndarray of shape (n_folds * n_repeats,)
+        Scores of what was chosen by scale, 1 and those of `scales`; empty where
+        `scores_` is.
     n_labeled_ : int
         Rows with a label.
     n_features_in_ : int
@@ -157,6 +161,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     scoring: object = "auto"
     cv: int = 5
     prior_labels: float = 5.0
+    scales: object = (0.5, 2.0, 4.0)
     unlabeled: object = "auto"
     random_state: object = None
 
@@ -186,7 +191,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """Embed X by what was chosen.
+        """Embed X by what was chosen, at the scale that was chosen.
 
         Parameters
         ----------
@@ -197,7 +202,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Z : ndarray of shape (n, d)
         """
         check_is_fitted(self)
-        return np.asarray(self.transformer_.transform(X))
+        Z = np.asarray(self.transformer_.transform(X))
+        return Z if self.scale_ == 1 else self.scale_ * Z
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "transformer_")
@@ -216,6 +222,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_number("cv", self.cv, Integral, 2)
         if self.prior_labels != np.inf:
             check_number("prior_labels", self.prior_labels, Real, 0)
+        _check_scales(self.scales)
         X, y = indexable(X, y)
         methods = self._methods(X)
         _check_no_labels_are_used(methods)
@@ -224,29 +231,39 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         seed = self._seed()
         judge = seeded(self._judge(labels), seed)
         _check_judge(judge, labels)
-        folds = _folds(labels, self.cv, is_classifier(judge), seed)
+        folds = inner_folds(labels, self.cv, is_classifier(judge), seed)
         if not folds:
             name = RAW if len(rows) else next(iter(methods))
             candidates = {name: candidates[name]}
         X_all = with_unlabeled(X, X_unlabeled)
         X_labeled = _safe_indexing(X, rows) if folds else None
         scoring = unless_auto(self.scoring, _scoring(judge))
-        how = dict(cv=folds, scoring=scoring, error_score="raise")
-        fitted, scores, gains, thresholds = {}, {}, {}, {}
+
+        def judged(Z):
+            how = dict(cv=folds, scoring=scoring, error_score="raise")
+            return cross_val_score(judge, Z, labels, **how)
+
+        fitted, features, scores, gains, thresholds = {}, {}, {}, {}, {}
+        scale, scale_scores = 1.0, {}
         # The raw columns come first: scoring or labels that do not suit the estimator
         # raise before anything is trained.
         for key, candidate in candidates.items():
             fitted[key] = seeded(candidate, seed).fit(X_all, None)
             if folds:
                 Z = np.asarray(fitted[key].transform(X_labeled), np.float64)
-                scores[key] = cross_val_score(judge, Z, labels, **how)
+                features[key], scores[key] = Z, judged(Z)
         if folds:
-            n_train, n_test = (len(part) for part in folds[0])
-            name, gains, thresholds = choose(scores, n_train, n_test, self.prior_labels)
+            rule = *(len(part) for part in folds[0]), self.prior_labels
+            name, gains, thresholds = choose(scores, RAW, *rule)
+            scale_scores = {scale: scores[name]} | {
+                float(factor): judged(factor * features[name]) for factor in self.scales
+            }
+            scale, _, _ = choose(scale_scores, scale, *rule)
         for attribute in [known for known in vars(self) if known.endswith("_")]:
             delattr(self, attribute)  # of an earlier fit, which may have had others
         self.method_, self.transformer_, self.n_labeled_ = name, fitted[name], len(rows)
         self.scores_, self.gains_, self.thresholds_ = scores, gains, thresholds
+        self.scale_, self.scale_scores_ = scale, scale_scores
         for attribute in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.transformer_, attribute):
                 setattr(self, attribute, getattr(self.transformer_, attribute))
@@ -296,6 +313,13 @@ def _check_no_labels_are_used(methods):
             )
 
 
+def _check_scales(scales):
+    if isinstance(scales, str) or not np.iterable(scales):
+        raise TypeError(f"scales must be a sequence of numbers, got {scales!r}.")
+    for scale in scales:
+        check_number("each of scales", scale, Real, 0, strict=True)
+
+
 def _check_judge(judge, labels):
     classify = is_classifier(judge)
     check_step_two(judge, "classifier" if classify else "regressor")
@@ -307,65 +331,3 @@ def _scoring(judge):
     """What "auto" judges by; each fold has rows of each class, as log loss needs."""
     has_probabilities = is_classifier(judge) and hasattr(judge, "predict_proba")
     return "neg_log_loss" if has_probabilities else None
-
-
-def choose(scores, n_train, n_test, prior_labels):
-    """Choose the raw columns, or a method that gains more than a threshold.
-
-    The threshold is ``error * sqrt(1 + prior_labels / n_labeled)``. To see why, let the
-    gain that was found have a normal error, and let the prior be as normal, about 0, as
-    `prior_labels` labelled rows would make it if they were all that was known: of
-    variance ``error**2 * n_labeled / prior_labels``. Then, with ``share = n_labeled /
-    (n_labeled + prior_labels)``, the gain has the mean ``share * gain`` and the
-    variance ``share * error**2``, and is above 0 by one standard deviation where
-    ``gain`` exceeds the threshold.
-
-    Parameters
-    ----------
-    scores : dict of str to ndarray of shape (n_folds,)
-        Of "raw" and of each method, on the same folds.
-    n_train, n_test : int
-        Labelled rows of which a fold trains and tests; `n_labeled` is their sum.
-    prior_labels : float
-        Labelled rows that the belief in raw is worth.
-
-    Returns
-    -------
-    name : str
-        The method that exceeds its threshold by most, or "raw" if none does.
-    gains, thresholds : dict of str to float
-        By method.
-    """
-    weight = math.sqrt(1 + prior_labels / (n_train + n_test))
-    gains, thresholds = {}, {}
-    for name in scores:
-        if name != RAW:
-            difference = np.subtract(scores[name], scores[RAW])
-            gains[name] = float(difference.mean())
-            thresholds[name] = corrected_error(difference, n_train, n_test) * weight
-    margins = {name: gains[name] - thresholds[name] for name in gains}
-    best = max(margins, key=margins.get)
-    return best if margins[best] > 0 else RAW, gains, thresholds
-
-
-def _folds(labels, n_folds, classify, seed):
-    """Folds of the labelled rows, repeated; none if there are too few.
-
-    Of the classes, those with fewer rows than there are folds are left out, and there
-    are as many folds as the second largest class has rows, at most.
-    """
-    rows = np.arange(len(labels))
-    if classify:
-        _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        n_folds = min(n_folds, np.sort(counts)[-2] if len(counts) > 1 else 0)
-        rows = rows[counts[codes] >= n_folds]
-    else:
-        n_folds = min(n_folds, len(rows) // 2)  # two rows have a score
-    if n_folds < 2:
-        return []
-    n_repeats = int(np.clip(_ROWS_TO_SCORE // len(rows), *_REPEATS))
-    splitter = RepeatedStratifiedKFold if classify else RepeatedKFold
-    rng = np.random.RandomState(np.random.SeedSequence(seed).generate_state(1))
-    splits = splitter(n_splits=n_folds, n_repeats=n_repeats, random_state=rng)
-    folds = splits.split(rows, labels[rows] if classify else None)
-    return [(rows[train], rows[test]) for train, test in folds]

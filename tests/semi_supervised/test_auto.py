@@ -16,6 +16,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
@@ -24,9 +25,11 @@ from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
 from sklearn_ssl.model_selection import label_efficiency_curve
-from sklearn_ssl.semi_supervised.auto import _folds
+from sklearn_ssl.semi_supervised._choice import inner_folds
 from tests.helpers import make, make_data
 from tests.test_common import EXTRA_CHECKS
+
+TREE = DecisionTreeClassifier(random_state=0)
 
 
 class Noise(TransformerMixin, BaseEstimator):
@@ -72,7 +75,7 @@ def test_chooses_what_holds_the_label(xor):
     auto = AutoSSL(methods={"noise": Noise(), "product": Product()}).fit(X, y)
     assert auto.method_ == "product"
     assert isinstance(auto.transformer_, Product)
-    assert_array_equal(auto.transform(X), Product().transform(X))
+    assert_array_equal(auto.transform(X), auto.scale_ * Product().transform(X))
     assert list(auto.scores_) == ["raw", "noise", "product"]
     assert list(auto.gains_) == list(auto.thresholds_) == ["noise", "product"]
     assert auto.gains_["product"] > auto.thresholds_["product"]
@@ -83,11 +86,58 @@ def test_chooses_what_holds_the_label(xor):
 
 def test_keeps_raw_before_noise(wine):
     X, _, few = wine
-    auto = AutoSSL(methods=[Noise()], random_state=0).fit(X, few)
+    auto = AutoSSL(methods=[Noise()], scales=(), random_state=0).fit(X, few)
     assert auto.method_ == "raw"
     assert auto.gains_["Noise"] < 0
     assert_array_equal(auto.transform(X), RawFeatures().fit_transform(X))
     assert auto.n_labeled_ == 89
+
+
+class Scaled(Product):
+    """What tells the class and what does not, at some scale."""
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def transform(self, X):
+        return self.factor * np.hstack([super().transform(X) / 10, X])
+
+
+@pytest.mark.parametrize(
+    "factor, method, scale", [(0.2, "Scaled", 2), (1, "Scaled", 1), (5, "raw", 0.5)]
+)
+def test_chooses_a_scale_by_the_same_rule(xor, factor, method, scale):
+    """Too small, too regularized; of columns that tell nothing, as little as may be."""
+    X, y = xor
+    y = np.where(np.arange(200) % 5, y, 1 - y)
+    y = np.where(np.arange(200) % 4, -1, y)
+    auto = AutoSSL(methods=[Scaled(factor)], random_state=0).fit(X, y)
+    assert auto.method_ == method and auto.scale_ == scale
+    chosen = auto.transformer_
+    rows = np.flatnonzero(y != -1)
+    assert list(auto.scale_scores_) == [1, 0.5, 2, 4]
+    for tried, scores in auto.scale_scores_.items():
+        expected = cross_val_score(
+            LogisticRegression(max_iter=1000),
+            *(tried * chosen.transform(X[rows]).astype(float), y[rows]),
+            cv=inner_folds(y[rows], 5, True, 0),
+            scoring="neg_log_loss",
+        )
+        assert_allclose(scores, expected)
+    assert_array_equal(auto.scale_scores_[1], auto.scores_[method])
+    assert auto.scale_scores_[scale].mean() >= auto.scale_scores_[1].mean()
+    assert_array_equal(auto.transform(X), scale * chosen.transform(X))
+    as_it_is = AutoSSL(methods=[Scaled(factor)], scales=(), random_state=0).fit(X, y)
+    assert as_it_is.scale_ == 1 and list(as_it_is.scale_scores_) == [1]
+    assert_array_equal(as_it_is.transform(X), chosen.transform(X))
+
+
+@pytest.mark.parametrize("params", [{"prior_labels": np.inf}, {"estimator": TREE}])
+def test_the_scale_stays_where_none_gains(wine, params):
+    X, _, few = wine
+    auto = AutoSSL(methods=[make(SCARF)], random_state=0, **params).fit(X, few)
+    assert auto.scale_ == 1
+    assert auto.transform(X).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -98,7 +148,7 @@ def test_scores_are_paired_and_cross_validated(wine, scoring, name_of_scorer):
     X, _, few = wine
     auto = AutoSSL(methods=[PCA(3)], scoring=scoring, random_state=0).fit(X, few)
     rows = np.flatnonzero(few != -1)
-    folds = _folds(few[rows], 5, True, 0)
+    folds = inner_folds(few[rows], 5, True, 0)
     assert len(folds) == 5 * 5
     for name, transformer in {
         "raw": RawFeatures(),
@@ -129,7 +179,7 @@ def test_what_predicts_no_probabilities_has_its_own_score(wine, judge):
 def test_each_fold_has_all_classes_that_have_a_say():
     """Else there would be no log loss."""
     labels = np.repeat([0, 1, 2, 3], [40, 7, 3, 1])
-    for train, test in _folds(labels, 5, True, 0):
+    for train, test in inner_folds(labels, 5, True, 0):
         assert set(labels[train]) == set(labels[test]) == {0, 1}
 
 
@@ -151,7 +201,7 @@ def test_methods_that_are_pretrained_already(xor):
     frozen = {name: FrozenEstimator(method) for name, method in methods.items()}
     auto = AutoSSL(methods=frozen, random_state=0).fit(X, y)
     assert auto.method_ == "product" and len(Noise.fits) == n_fits
-    assert_array_equal(auto.transform(X), Product().transform(X))
+    assert_array_equal(auto.transform(X), auto.scale_ * Product().transform(X))
 
 
 def test_without_labels_it_is_the_first_method(wine):
@@ -162,6 +212,7 @@ def test_without_labels_it_is_the_first_method(wine):
         assert auto.method_ == "Product"
         assert Noise.fits == [("Product", 178, False)]
         assert auto.scores_ == auto.gains_ == auto.thresholds_ == {}
+        assert auto.scale_scores_ == {} and auto.scale_ == 1
         assert auto.n_labeled_ == 0
 
 
@@ -187,18 +238,18 @@ def test_too_few_labels_keep_raw(labeled):
     assert Noise.fits == []  # nothing to pretrain for
 
 
-def test_folds():
+def testinner_folds():
     labels = np.repeat(["a", "b", "c"], [30, 4, 2])
-    folds = _folds(labels, 5, True, 0)
+    folds = inner_folds(labels, 5, True, 0)
     assert len(folds) == 4 * 5
     for train, test in folds:
         assert set(labels[train]) == set(labels[test]) == {"a", "b"}
         assert not set(train) & set(test)
-    assert len(_folds(np.repeat([0, 1], 1000), 5, True, 0)) == 5  # many rows: once
-    assert len(_folds(np.arange(7.0), 5, False, 0)) == 3 * 5
-    assert _folds(np.arange(3.0), 5, False, 0) == []
-    assert _folds(np.repeat([0, 1], [9, 1]), 5, True, 0) == []
-    first, again, other = (_folds(labels, 5, True, seed) for seed in (0, 0, 1))
+    assert len(inner_folds(np.repeat([0, 1], 1000), 5, True, 0)) == 5  # many rows: once
+    assert len(inner_folds(np.arange(7.0), 5, False, 0)) == 3 * 5
+    assert inner_folds(np.arange(3.0), 5, False, 0) == []
+    assert inner_folds(np.repeat([0, 1], [9, 1]), 5, True, 0) == []
+    first, again, other = (inner_folds(labels, 5, True, seed) for seed in (0, 0, 1))
     assert all((a[1] == b[1]).all() for a, b in zip(first, again, strict=True))
     assert any((a[1] != b[1]).any() for a, b in zip(first, other, strict=True))
 
@@ -271,7 +322,7 @@ def _checks():
 @pytest.fixture
 def one_repeat(monkeypatch):
     """The scores do not matter."""
-    monkeypatch.setattr("sklearn_ssl.semi_supervised.auto._REPEATS", (1, 1))
+    monkeypatch.setattr("sklearn_ssl.semi_supervised._choice._REPEATS", (1, 1))
 
 
 @pytest.mark.parametrize("estimator, check", list(_checks()))
@@ -356,6 +407,8 @@ def test_a_failed_fit_leaves_the_last_one(wine):
     "params, error, message",
     [
         ({"prior_labels": -1}, ValueError, "prior_labels must be a number"),
+        ({"scales": (1, 0)}, ValueError, "each of scales must be a number above 0"),
+        ({"scales": 2.0}, TypeError, r"scales must be a sequence of numbers, got 2.0"),
         ({"methods": []}, ValueError, "methods is empty"),
         ({"methods": {"raw": SCARF()}}, ValueError, "'raw' is taken"),
         ({"methods": "SCARF"}, TypeError, "a list of transformers or a dict"),

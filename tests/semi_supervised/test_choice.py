@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_ssl.semi_supervised.auto import choose
+from sklearn_ssl.semi_supervised._choice import choose
 
 
 def _scores(gain, spread, n_folds=10):
@@ -14,10 +14,10 @@ def _scores(gain, spread, n_folds=10):
     return {"raw": np.full(n_folds, 0.5), "a": 0.5 + gain + spread * noise}
 
 
-def test_the_threshold_is_where_the_posterior_is_one_deviation_above_zero():
+def test_the_threshold_is_where_a_gain_has_a_probability_of_three_quarters():
     n, prior, spread = 50, 30, 0.1
     error = spread * np.sqrt(1 / 10 + 10 / 40)
-    _, gains, thresholds = choose(_scores(0.07, spread), 40, 10, prior)
+    _, gains, thresholds = choose(_scores(0.07, spread), "raw", 40, 10, prior)
     assert gains["a"] == pytest.approx(0.07)
     # A normal prior of the variance that `prior` rows would have, and a normal error.
     prior_variance, variance = error**2 * n / prior, error**2
@@ -26,42 +26,42 @@ def test_the_threshold_is_where_the_posterior_is_one_deviation_above_zero():
     def above_zero(gain):
         return stats.norm.cdf(posterior * gain / variance / np.sqrt(posterior))
 
-    assert above_zero(thresholds["a"]) == pytest.approx(stats.norm.cdf(1))
+    assert above_zero(thresholds["a"]) == pytest.approx(0.75)
     for factor, name in ((0.99, "raw"), (1.01, "a")):
         scores = _scores(factor * thresholds["a"], spread)
-        assert choose(scores, 40, 10, prior)[0] == name
+        assert choose(scores, "raw", 40, 10, prior)[0] == name
 
 
 def test_shrinkage_at_its_ends():
     scores = _scores(0.1, 0.1)
-    error = 0.1 * np.sqrt(1 / 10 + 1 / 4)
+    error = stats.norm.ppf(0.75) * 0.1 * np.sqrt(1 / 10 + 1 / 4)
     threshold = {
-        (n, prior): choose(scores, 0.8 * n, 0.2 * n, prior)[2]["a"]
+        (n, prior): choose(scores, "raw", 0.8 * n, 0.2 * n, prior)[2]["a"]
         for n in (1, 20, 1e9)
         for prior in (0, 20, np.inf)
     }
     for n in (1, 20, 1e9):
-        assert threshold[n, 0] == pytest.approx(error)  # one standard error
+        assert threshold[n, 0] == pytest.approx(error)  # that of the scores alone
         assert threshold[n, np.inf] == np.inf  # never
     assert threshold[20, 20] == pytest.approx(error * 2**0.5)
     assert threshold[1, 20] == pytest.approx(error * 21**0.5)
     assert threshold[1e9, 20] == pytest.approx(error)
     # The same gain: noise of few labels, news of many.
-    assert choose(scores, 4, 1, 20)[0] == "raw"
-    assert choose(scores, 400, 100, 20)[0] == "a"
+    assert choose(scores, "raw", 2, 0.5, 20)[0] == "raw"
+    assert choose(scores, "raw", 400, 100, 20)[0] == "a"
 
 
 @pytest.mark.parametrize("prior", [0, 20, np.inf])
 def test_what_does_not_gain_is_never_chosen(prior):
-    assert choose(_scores(0, 0), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(-0.1, 0), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(-0.1, 0.01), 40, 10, prior)[0] == "raw"
-    assert choose(_scores(0.3, 0), 40, 10, np.inf)[0] == "raw"
-    assert choose(_scores(0.3, 0), 40, 10, 20)[0] == "a"
+    assert choose(_scores(0, 0), "raw", 40, 10, prior)[0] == "raw"
+    assert choose(_scores(-0.1, 0), "raw", 40, 10, prior)[0] == "raw"
+    assert choose(_scores(-0.1, 0.01), "raw", 40, 10, prior)[0] == "raw"
+    assert choose(_scores(0.3, 0), "raw", 40, 10, np.inf)[0] == "raw"
+    assert choose(_scores(0.3, 0), "raw", 40, 10, 20)[0] == "a"
 
 
 def test_the_surest_gain_is_chosen():
     scores = _scores(0.1, 0.01) | {"b": _scores(0.12, 0.2)["a"]}
-    name, gains, _ = choose(scores, 40, 10, 0)
+    name, gains, _ = choose(scores, "raw", 40, 10, 0)
     assert gains["b"] > gains["a"]
     assert name == "a"
