@@ -5,8 +5,8 @@ or 50 labelled rows a class, or a tenth of the training rows (of targets: ten ti
 many rows as of a class), and are scored on test rows by AUC, balanced accuracy (more
 than two classes) or R2:
 
-- on the columns: logistic or ridge regression, nearest neighbours, random forest,
-  histogram boosting,
+- on the columns: logistic or ridge regression as it is and with its regularization
+  chosen by the labelled rows, nearest neighbours, random forest, histogram boosting,
 - on each method's features, and on those of an encoder before training: logistic or
   ridge regression and, for the first draw of labelled rows, histogram boosting,
 - on what `AutoSSL` chose among the methods that it tries by default.
@@ -59,7 +59,7 @@ from sklearn.ensemble import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from sklearn_ssl import AutoSSL, all_methods
@@ -75,16 +75,26 @@ MAX_COLUMNS_TO_BOOST = 500
 
 
 def predictors(is_regression, seed):
-    """What may follow features, by name."""
+    """What may follow features, by name.
+
+    Tuned regression chooses among strengths of regularization, which say of features
+    what `AutoSSL` says by its scales.
+    """
+    strengths = np.square([1, 0.5, 2, 4])
     if is_regression:
         return {
             "regression": Ridge(),
+            "tuned regression": GridSearchCV(Ridge(), {"alpha": 1 / strengths}),
             "neighbours": KNeighborsRegressor(),
             "random forest": RandomForestRegressor(random_state=seed),
             "boosting": HistGradientBoostingRegressor(random_state=seed),
         }
+    regression = LogisticRegression(max_iter=1000)
     return {
-        "regression": LogisticRegression(max_iter=1000),
+        "regression": regression,
+        "tuned regression": GridSearchCV(
+            regression, {"C": strengths}, scoring="neg_log_loss"
+        ),
         "neighbours": KNeighborsClassifier(),
         "random forest": RandomForestClassifier(random_state=seed),
         "boosting": HistGradientBoostingClassifier(random_state=seed),

@@ -121,8 +121,8 @@ class TabularInput(nn.Module):
         """The columns that stand beside an embedding: shape (n, n_columns or more).
 
         Those of `columns`, but a number that is scaled by quantiles comes standardized
-        too, each with half of its variance: a linear model then has both forms to
-        choose from, and the column weighs no more than others.
+        too, each halved in variance: a linear model then has both forms to choose from,
+        and the column weighs no more than others.
         """
         columns = self.columns(batch)
         if not self.quantile_columns:
@@ -142,7 +142,8 @@ class TabularInput(nn.Module):
         place = (1 + torch.erf(scores / 2**0.5)) / 2 * (n - 1)
         left = place.floor().clamp(max=n - 2)
         low, high = (self.quantiles.gather(1, (left + i).long().T).T for i in (0, 1))
-        return torch.lerp(low, high, place - left)
+        # Clipped like other numbers, but last: between two quantiles a line is true.
+        return torch.lerp(low, high, place - left).clamp(-10, 10)
 
     def present(self, batch):
         """Which numbers are not missing: boolean, shape (n, n_numbers)."""

@@ -249,7 +249,7 @@ class Tabular(BaseEstimator):
         """Those of the number columns that are scaled by quantiles."""
         columns = np.flatnonzero(np.array(self.scaling_) == "quantile").tolist()
         return {
-            j: np.clip((row - self.mean_[j]) / self.scale_[j], -10, 10)
+            j: (row - self.mean_[j]) / self.scale_[j]
             for j, row in zip(columns, self.quantiles_, strict=True)
         }
 

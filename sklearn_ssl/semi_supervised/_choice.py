@@ -24,7 +24,8 @@ def choose(scores, base, n_train, n_test, prior_labels):
     would make it if they were all that was known: of variance ``error**2 * n_labeled /
     prior_labels``. Then, with ``share = n_labeled / (n_labeled + prior_labels)``, the
     gain has the mean ``share * gain`` and the variance ``share * error**2``, and is
-    above 0 with a probability of 0.75 where ``gain`` equals the threshold.
+    above 0 with a probability of 0.75 where ``gain`` equals the threshold. Each choice
+    is weighed against the base alone, however many there are.
 
     Parameters
     ----------
@@ -52,10 +53,15 @@ def choose(scores, base, n_train, n_test, prior_labels):
         if name != base:
             difference = np.subtract(scores[name], scores[base])
             gains[name] = float(difference.mean())
-            thresholds[name] = corrected_error(difference, n_train, n_test) * weight
-    margins = {name: gains[name] - thresholds[name] for name in gains}
-    best = max(margins, key=margins.get, default=base)
-    return best if margins.get(best, 0) > 0 else base, gains, thresholds
+            error = corrected_error(difference, n_train, n_test)
+            thresholds[name] = math.inf if math.isinf(weight) else weight * error
+    # A score that is no number passes nothing.
+    passing = {
+        name: gains[name] - thresholds[name]
+        for name in gains
+        if gains[name] > thresholds[name]
+    }
+    return max(passing, key=passing.get, default=base), gains, thresholds
 
 
 def inner_folds(labels, n_folds, classify, seed):

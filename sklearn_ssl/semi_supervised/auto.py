@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -46,12 +47,13 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         ``gain > 0.67 * error * sqrt(1 + prior_labels / n_labeled)``,
 
-    with the standard error of the gain over folds whose training sets overlap [1]_. It
-    is the belief that methods gain nothing, held as firmly as `prior_labels` labelled
-    rows that show no gain would, and given up only where a gain has a probability of
-    3/4 after all. With few labels the raw columns stay, with many the better features
-    win. Of several methods that pass, the one that exceeds its threshold by most is
-    taken. Without labels there is nothing to go by: ``fit(X)`` takes the first method.
+    with the standard error of the gain over folds whose training sets overlap [1]_, and
+    the number of labelled rows in the folds. It is the belief that methods gain
+    nothing, held as firmly as `prior_labels` labelled rows that show no gain would, and
+    given up only where a gain has a probability of 3/4 after all. The fewer the labels,
+    the more must be gained. Of several methods that pass, the one that exceeds its
+    threshold by most is taken. Without labels there is nothing to go by: ``fit(X)``
+    takes the first method.
 
     The same rule then chooses a scale for what was chosen, against the features as they
     are: the larger they are, the less they are regularized by a classifier of default
@@ -77,12 +79,13 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     cv : int, default=5
         Folds of the labelled rows, at most; fewer where classes have fewer of them.
     prior_labels : float, default=5.0
-        The number of labelled rows that the belief in the raw columns is worth: 0
-        trusts few labels as much as they say themselves, infinity keeps to raw.
+        The number of labelled rows that the belief in the raw columns, and then in the
+        features as they are, is worth: 0 trusts few labels as much as they say
+        themselves, infinity keeps to both.
     scales : sequence of float, default=(0.5, 2.0, 4.0)
-        Factors by which the features may be multiplied. Of none they stay as they are:
-        enough, and quicker, for an `estimator` that does not mind their scale, such as
-        trees and nearest neighbours.
+        Factors by which the features may be multiplied. With none, ``()``, they stay as
+        they are: enough, and quicker, for an `estimator` that does not mind their
+        scale, such as trees and nearest neighbours.
     unlabeled : "auto", None, or a label, default="auto"
         What marks, in y, a row without a label. "auto": -1 or, in floats and objects, a
         missing value; but -1 and 1 alone are two classes, and -1 is a target where
@@ -104,7 +107,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Scores of "raw" and of each method; empty where the labels were too few to
         cross-validate, or none.
     gains_ : dict of str to float
-        Mean gain of each method over raw.
+        Mean gain of each method over raw, all as they are.
     thresholds_ : dict of str to float
         What the gain had to exceed.
     scale_scores_ : dict of float to ndarray of shape (n_folds * n_repeats,)
@@ -128,6 +131,11 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     rows are. An outer cross-validation of the whole Pipeline remains honest.
 
     Of classes with fewer labelled rows than there are folds, none has a say.
+
+    A method without gain is taken in up to one case of four, one of several more often.
+    What that costs is little where its features have the raw columns beside them, as on
+    tables by default; `prior_labels` makes it rarer. The scores of what was chosen are
+    those that chose it, and so optimistic.
 
     What pretrains without labels refuses it: :class:`SSLClassifier`,
     :class:`SSLRegressor` and
@@ -202,7 +210,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Z : ndarray of shape (n, d)
         """
         check_is_fitted(self)
-        Z = np.asarray(self.transformer_.transform(X))
+        Z = _features(self.transformer_, X)
         return Z if self.scale_ == 1 else self.scale_ * Z
 
     def __sklearn_is_fitted__(self):
@@ -222,7 +230,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_number("cv", self.cv, Integral, 2)
         if self.prior_labels != np.inf:
             check_number("prior_labels", self.prior_labels, Real, 0)
-        _check_scales(self.scales)
+        scales = _as_factors(self.scales)
         X, y = indexable(X, y)
         methods = self._methods(X)
         _check_no_labels_are_used(methods)
@@ -241,23 +249,22 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         def judged(Z):
             how = dict(cv=folds, scoring=scoring, error_score="raise")
-            return cross_val_score(judge, Z, labels, **how)
+            return cross_val_score(judge, Z.astype(np.float64), labels, **how)
 
-        fitted, features, scores, gains, thresholds = {}, {}, {}, {}, {}
+        fitted, scores, gains, thresholds = {}, {}, {}, {}
         scale, scale_scores = 1.0, {}
         # The raw columns come first: scoring or labels that do not suit the estimator
         # raise before anything is trained.
         for key, candidate in candidates.items():
             fitted[key] = seeded(candidate, seed).fit(X_all, None)
             if folds:
-                Z = np.asarray(fitted[key].transform(X_labeled), np.float64)
-                features[key], scores[key] = Z, judged(Z)
+                scores[key] = judged(_features(fitted[key], X_labeled))
         if folds:
             rule = *(len(part) for part in folds[0]), self.prior_labels
             name, gains, thresholds = choose(scores, RAW, *rule)
-            scale_scores = {scale: scores[name]} | {
-                float(factor): judged(factor * features[name]) for factor in self.scales
-            }
+            scale_scores[scale] = scores[name]
+            Z = _features(fitted[name], X_labeled) if scales else None
+            scale_scores |= {factor: judged(factor * Z) for factor in scales}
             scale, _, _ = choose(scale_scores, scale, *rule)
         for attribute in [known for known in vars(self) if known.endswith("_")]:
             delattr(self, attribute)  # of an earlier fit, which may have had others
@@ -267,8 +274,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for attribute in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.transformer_, attribute):
                 setattr(self, attribute, getattr(self.transformer_, attribute))
-        one = self.transformer_.transform(_safe_indexing(X, [0]))
-        self._n_features_out = np.shape(one)[1]
+        self._n_features_out = _features(fitted[name], _safe_indexing(X, [0])).shape[1]
 
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""
@@ -313,11 +319,23 @@ def _check_no_labels_are_used(methods):
             )
 
 
-def _check_scales(scales):
-    if isinstance(scales, str) or not np.iterable(scales):
+def _as_factors(scales):
+    """The scales to try beside 1, each once."""
+    if isinstance(scales, str | bytes) or not hasattr(scales, "__len__"):
         raise TypeError(f"scales must be a sequence of numbers, got {scales!r}.")
     for scale in scales:
         check_number("each of scales", scale, Real, 0, strict=True)
+    return [scale for scale in dict.fromkeys(map(float, scales)) if scale != 1]
+
+
+def _features(transformer, X):
+    Z = transformer.transform(X)
+    if issparse(Z):
+        raise TypeError(
+            f"{type(thaw(transformer)).__name__} returns a sparse matrix. Let methods "
+            "hold transformers that return dense features, with sparse_output=False."
+        )
+    return np.asarray(Z)
 
 
 def _check_judge(judge, labels):

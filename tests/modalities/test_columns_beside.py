@@ -56,6 +56,15 @@ def test_beyond_the_training_rows_the_standardized_form_keeps_their_extremes(tab
     assert_allclose(both[:, -3] * 2**0.5, ends, rtol=1e-4)
 
 
+def test_the_standardized_form_is_true_to_its_tail():
+    """The last quantiles of many rows lie far apart, on either side of the clipping."""
+    X = np.exp(3 * np.random.default_rng(0).normal(size=(20_000, 1)))
+    _, both = beside(Tabular().fit(X), X)
+    expected = ((X - X.mean()) / X.std()).clip(-10, 10)
+    assert (expected == 10).sum() > 3
+    assert_allclose(both[:, -1:] * 2**0.5, expected, atol=0.02)
+
+
 @pytest.mark.parametrize("X", [np.eye(30), load_wine().data[:, [0, 2, 3]]])
 def test_columns_without_quantiles_come_once(X):
     columns, both = beside(Tabular().fit(X), X)

@@ -10,11 +10,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks
@@ -132,6 +133,25 @@ def test_chooses_a_scale_by_the_same_rule(xor, factor, method, scale):
     assert_array_equal(as_it_is.transform(X), chosen.transform(X))
 
 
+def test_each_scale_is_tried_once(xor):
+    """Also by a judge that scores no two times alike."""
+    X, y = xor
+    scales = np.array([2, 1, 2], np.float32)
+    forest = RandomForestClassifier(3, max_depth=2)
+    auto = AutoSSL(methods=[Product()], scales=scales, estimator=forest).fit(X, y)
+    assert list(auto.scale_scores_) == [1, 2]
+    assert auto.scale_scores_[1] is auto.scores_[auto.method_]
+
+
+def test_features_of_a_method_must_be_dense(wine):
+    X, _, few = wine
+    for labels in (few, None):
+        with pytest.raises(TypeError, match=r"OneHotEncoder returns a sparse matrix"):
+            AutoSSL(methods=[OneHotEncoder()]).fit(X, labels)
+    dense = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
+    assert AutoSSL(methods=[dense]).fit(X).transform(X).shape[0] == len(X)
+
+
 @pytest.mark.parametrize("params", [{"prior_labels": np.inf}, {"estimator": TREE}])
 def test_the_scale_stays_where_none_gains(wine, params):
     X, _, few = wine
@@ -238,7 +258,7 @@ def test_too_few_labels_keep_raw(labeled):
     assert Noise.fits == []  # nothing to pretrain for
 
 
-def testinner_folds():
+def test_inner_folds():
     labels = np.repeat(["a", "b", "c"], [30, 4, 2])
     folds = inner_folds(labels, 5, True, 0)
     assert len(folds) == 4 * 5
@@ -409,6 +429,8 @@ def test_a_failed_fit_leaves_the_last_one(wine):
         ({"prior_labels": -1}, ValueError, "prior_labels must be a number"),
         ({"scales": (1, 0)}, ValueError, "each of scales must be a number above 0"),
         ({"scales": 2.0}, TypeError, r"scales must be a sequence of numbers, got 2.0"),
+        ({"scales": iter((2, 4))}, TypeError, "scales must be a sequence of numbers"),
+        ({"scales": b"24"}, TypeError, "scales must be a sequence of numbers"),
         ({"methods": []}, ValueError, "methods is empty"),
         ({"methods": {"raw": SCARF()}}, ValueError, "'raw' is taken"),
         ({"methods": "SCARF"}, TypeError, "a list of transformers or a dict"),

@@ -33,7 +33,7 @@ def test_the_threshold_is_where_a_gain_has_a_probability_of_three_quarters():
 
 
 def test_shrinkage_at_its_ends():
-    scores = _scores(0.1, 0.1)
+    scores = _scores(0.05, 0.1)
     error = stats.norm.ppf(0.75) * 0.1 * np.sqrt(1 / 10 + 1 / 4)
     threshold = {
         (n, prior): choose(scores, "raw", 0.8 * n, 0.2 * n, prior)[2]["a"]
@@ -47,8 +47,8 @@ def test_shrinkage_at_its_ends():
     assert threshold[1, 20] == pytest.approx(error * 21**0.5)
     assert threshold[1e9, 20] == pytest.approx(error)
     # The same gain: noise of few labels, news of many.
-    assert choose(scores, "raw", 2, 0.5, 20)[0] == "raw"
-    assert choose(scores, "raw", 400, 100, 20)[0] == "a"
+    assert choose(scores, "raw", 4, 1, 5)[0] == "raw"
+    assert choose(scores, "raw", 400, 100, 5)[0] == "a"
 
 
 @pytest.mark.parametrize("prior", [0, 20, np.inf])
@@ -56,7 +56,8 @@ def test_what_does_not_gain_is_never_chosen(prior):
     assert choose(_scores(0, 0), "raw", 40, 10, prior)[0] == "raw"
     assert choose(_scores(-0.1, 0), "raw", 40, 10, prior)[0] == "raw"
     assert choose(_scores(-0.1, 0.01), "raw", 40, 10, prior)[0] == "raw"
-    assert choose(_scores(0.3, 0), "raw", 40, 10, np.inf)[0] == "raw"
+    name, _, thresholds = choose(_scores(0.3, 0), "raw", 40, 10, np.inf)
+    assert name == "raw" and thresholds["a"] == np.inf
     assert choose(_scores(0.3, 0), "raw", 40, 10, 20)[0] == "a"
 
 
@@ -65,3 +66,30 @@ def test_the_surest_gain_is_chosen():
     name, gains, _ = choose(scores, "raw", 40, 10, 0)
     assert gains["b"] > gains["a"]
     assert name == "a"
+
+
+def test_scores_that_are_no_numbers_are_not_chosen():
+    bad, good = np.full(10, np.nan), _scores(0.3, 0.01)["a"]
+    raw = np.full(10, 0.5)
+    for scores in ({"a": bad, "b": good}, {"b": good, "a": bad}):
+        assert choose({"raw": raw} | scores, "raw", 40, 10, 5)[0] == "b"
+    assert choose({"raw": bad, "a": good}, "raw", 40, 10, 5)[0] == "raw"
+    assert choose({"raw": raw}, "raw", 40, 10, 5) == ("raw", {}, {})
+
+
+def test_how_often_what_gains_nothing_is_chosen():
+    """With many labels about as often as the rule says, by folds that are independent.
+
+    The corrected error is larger, so it is rarer.
+    """
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2000, 25))
+    chosen = [
+        choose({"raw": np.zeros(25), "a": x}, "raw", 1e6, 1e3, 5)[0] == "a"
+        for x in noise
+    ]
+    assert 0.22 < np.mean(chosen) < 0.28
+    corrected = [
+        choose({"raw": np.zeros(25), "a": x}, "raw", 8, 2, 5)[0] == "a" for x in noise
+    ]
+    assert np.mean(corrected) < np.mean(chosen) / 2
