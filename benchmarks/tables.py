@@ -128,6 +128,8 @@ def choose(methods, X, y, few, models, seed):
 def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
     """Score what follows each of the features on one split: a DataFrame."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
+    # Of classes with a row or two no fold can be scored: the first strength is taken.
+    warnings.simplefilter("ignore", UserWarning)
     source = load_openml if is_openml else load
     X_train, X_test, y_train, y_test = split(name, seed=seed, load=source)
     is_regression = name in REGRESSION
