@@ -23,7 +23,7 @@ Rows are appended to the CSV as soon as a table is done for a seed, and what is 
 not run again.
 
     python benchmarks/tables.py --jobs 2 --save tables.csv
-    python benchmarks/tables.py --more --seeds 3 --jobs 2 --methods SimCLR
+    python benchmarks/tables.py --more --seeds 1 --jobs 2 --methods SimCLR
         DenoisingAutoencoder AutoSSL --save tables_more.csv
     python benchmarks/tables.py --unseen --seeds 3 --jobs 2 --methods SimCLR
         DenoisingAutoencoder AutoSSL --save tables_unseen.csv
