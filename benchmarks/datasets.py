@@ -41,6 +41,7 @@ TABLES = {
     "email": ("openintro", "spam", ["time"]),
     "Hawks": ("Stat2Data", "Species", ["BandNumber", "CaptureTime", "ReleaseTime"]),
     "HMDA": ("AER", "deny", []),
+    "OJ": ("ISLR", "Purchase", []),
     "penguins": ("modeldata", "species", []),
     "SaratogaHouses": ("mosaicData", "price", []),
 }

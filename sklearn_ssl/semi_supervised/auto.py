@@ -132,10 +132,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Of classes with fewer labelled rows than there are folds, none has a say.
 
-    A method without gain is taken in up to one case of four, one of several more often.
-    What that costs is little where its features have the raw columns beside them, as on
-    tables by default; `prior_labels` makes it rarer. The scores of what was chosen are
-    those that chose it, and so optimistic.
+    A method without gain is taken in about one case of four or fewer, one of several
+    more often. What that costs is little where its features have the raw columns beside
+    them, as on tables by default; `prior_labels` makes it rarer. The scores of what was
+    chosen are those that chose it, and so optimistic.
 
     What pretrains without labels refuses it: :class:`SSLClassifier`,
     :class:`SSLRegressor` and

@@ -254,7 +254,7 @@ def test_too_few_labels_keep_raw(labeled):
     auto = AutoSSL(methods=[Product()]).fit(X, few)
     assert auto.method_ == "raw"
     assert auto.n_labeled_ == len(labeled)
-    assert auto.scores_ == {}
+    assert auto.scores_ == {} and auto.scale_ == 1
     assert Noise.fits == []  # nothing to pretrain for
 
 
