@@ -42,6 +42,9 @@ class Neighbors:
         places = torch.linspace(0, n_rows - 1, n_candidates, dtype=torch.float64).long()
         self.candidates = trained_on[places.to(trained_on.device)]
         self.columns = task.inputs.columns(_rows(task, self.candidates))
+        # Row i has the places i, i + 1, ... of the candidates, then those before it.
+        twice = torch.arange(n_candidates, device=first.device).repeat(2)
+        self.orders = twice.unfold(0, n_candidates, 1)
         self.n_neighbors = min(n_neighbors, max(n_candidates - 1, 0) // 2)
         shape = len(first), self.n_neighbors
         self.found = torch.full(shape, -1, dtype=torch.int32, device=first.device)
@@ -74,8 +77,7 @@ class Neighbors:
         itself = rows[:, None] == self.candidates
         distance.masked_fill_(itself, torch.inf)
         # Of equally near rows each row prefers others, lest a few be all rows' nearest.
-        n = len(self.candidates)
-        order = (rows[:, None] + torch.arange(n, device=rows.device)) % n
+        order = self.orders[rows % len(self.candidates)]
         nearest = distance.gather(1, order).topk(self.n_neighbors, largest=False)
         return self.candidates[order.gather(1, nearest.indices)]
 
