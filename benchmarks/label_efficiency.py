@@ -40,7 +40,8 @@ from sklearn_ssl.model_selection import label_efficiency_curve, labels_saved
 RESULTS = Path(__file__).parent / "results"
 BASELINE = "raw"
 # Of label spreading: e^-10 at the mean squared distance of two rows, which is known,
-# since features have a norm of 10 (images) or the square root of 5 (tables).
+# since features have a norm of 10 (images) or about the square root of 5 (of tables of
+# as many columns as these).
 GAMMA = {"image": 10 / (2 * 100), "table": 10 / (2 * 5)}
 METHOD = "SimCLR"
 TITLES = {

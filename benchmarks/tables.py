@@ -16,9 +16,9 @@ than all else together.
 
 Prints for each number of labels the mean gain over regression on the columns, wins,
 ties and losses against it (a tie: a paired t-test over seeds says nothing at 5%), the
-worst table and the mean rank; draws the gains at ten labels in a picture beside the
-CSV. Seeds, each with its own split, begin at 1: defaults were chosen on the splits of
-seeds 0, 100 and 101, on no split of the tables of ``--unseen``.
+worst table and the mean rank, then the gains on each table; those at ten labels become
+a picture beside the CSV. Seeds, each with its own split, begin at 1: defaults were
+chosen on the splits of seeds 0, 100 and 101, on no split of the tables of ``--unseen``.
 
 Rows are appended to the CSV as soon as a table is done for a seed, and what is there is
 not run again.
@@ -222,37 +222,57 @@ def _differs(gain):
     return ttest_1samp(gain, 0).pvalue < 0.05
 
 
+def by_table(results, size):
+    """Score of regression on the columns, and gains as mean ± std over seeds."""
+    results = results[results.labels == size]
+    tables = _regressions(gains_by_seed(results)).groupby("data", sort=False)
+    gains, spread = tables.mean(), tables.std(ddof=0)
+    is_class = results.groupby("data", sort=False).metric.first() != "R2"
+    found = gains.map("{:+.1f} ± ".format) + spread.map("{:.1f}".format)
+    found.loc["mean"] = gains.mean().map("{:+.1f}".format)
+    found.loc["mean, classes"] = gains[is_class].mean().map("{:+.1f}".format)
+    score = results[results.method == BASELINE].groupby("data").score.mean()
+    found.insert(
+        0, "columns", score.map("{:.3f}".format).reindex(found.index, fill_value="")
+    )
+    return found
+
+
+def _regressions(gains):
+    """Those of the features, after what may follow the columns."""
+    first = [name for name in gains if name.endswith(("forest", "tuned regression"))]
+    others = gains.filter(like=", regression").drop(columns=BASELINE)
+    return gains[[*first, *others]].rename(
+        columns=lambda x: x.removesuffix(", regression")
+    )
+
+
 def show(results):
-    """Print the summary of each number of labels, and the gains at ten a class."""
-    n_tables = results.data.nunique()
+    """Print the summary of each number of labels, and the gains on each table."""
     for size in SIZES:
         title = TITLES.get(size, f"{size} labels a class")
-        print(f"\n{title}: points over {BASELINE}, {n_tables} tables")
+        print(f"\n{title}: points over {BASELINE}, {results.data.nunique()} tables")
         print(summary(results, size).to_string())
+        print(f"\n{by_table(results, size).to_string()}")
     gains = gains_by_seed(results[results.labels == "10"])
-    gains = gains.groupby("data", sort=False).mean()
-    print(f"\n10 labels a class: points over {BASELINE}, mean over seeds and draws")
-    print(gains.drop(columns=BASELINE).round(1).T.to_string())
     # Boosting on features has seen one draw alone.
-    is_whole = gains.columns.str.contains("^columns|regression$")
-    best = gains.loc[:, is_whole].max(axis=1).mean()
-    print(f"The best on each table, which the test rows tell: {best:.1f}", flush=True)
+    gains = gains.loc[:, gains.columns.str.contains("^columns|regression$")]
+    best = gains.groupby("data").mean().max(axis=1).mean()
+    print(f"\n10 labels a class, the best on each table by the test rows: {best:.1f}")
 
 
 def picture(results, path):
     """Gain on each table at ten labels a class: dots; circles without pretraining."""
     from matplotlib import pyplot as plt
 
-    seeds = gains_by_seed(results[results.labels == "10"])
-    first = [name for name in seeds if name.endswith(("forest", "tuned regression"))]
-    others = seeds.filter(like=", regression").drop(columns=BASELINE)
-    tables = seeds[[*first, *others]].groupby("data", sort=False)
-    gains, spread = tables.mean().iloc[::-1], tables.std().iloc[::-1]
+    seeds = _regressions(gains_by_seed(results[results.labels == "10"]))
+    tables = seeds.groupby("data", sort=False)
+    gains, spread = tables.mean().iloc[::-1], tables.std(ddof=0).iloc[::-1]
     figure, ax = plt.subplots(figsize=(10, 1 + 0.6 * len(gains)), layout="constrained")
     places = np.arange(len(gains))
     offsets = np.linspace(0.36, -0.36, gains.shape[1])
     for i, (name, offset) in enumerate(zip(gains, offsets, strict=True)):
-        style = {"label": name.removesuffix(", regression"), "color": f"C{i % 10}"}
+        style = {"label": name, "color": f"C{i % 10}"}
         if name.startswith(("columns", "untrained")):
             style["fillstyle"] = "none"
         x, y = gains[name], places + offset
