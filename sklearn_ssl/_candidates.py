@@ -95,6 +95,22 @@ def reads_table(method, X):
     return resolve_modality(method.modality, X, method.modalities, name).name == "table"
 
 
+def check_methods(methods):
+    """Check the parameters of all, before the first of them is trained for long.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the name of the method.
+    """
+    for name, method in methods.items():
+        if isinstance(method, SSLTransformer):
+            try:
+                method._check_parameters()
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{name}: {error}") from error
+
+
 def by_name(methods, taken=(RAW,)):
     """Methods as a dict; those of a list are named after their classes.
 

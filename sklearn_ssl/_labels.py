@@ -97,12 +97,17 @@ def take_labelled(y, marker="auto"):
     rows : ndarray of shape (n_labeled,)
     labels : ndarray of shape (n_labeled,)
     """
+    y = one_column(y)
+    rows = np.flatnonzero(~find_unlabeled(y, marker_of_targets(y, marker)))
+    return rows, take_labels(y, rows)
+
+
+def one_column(y):
+    """Labels as an array of shape (n,), also of one column; ValueError for more."""
     y = np.asarray(y)
     if y.shape[1:] not in ((), (1,)):
         raise ValueError(f"y must have one column, got {y.shape[1]}.")
-    y = y.ravel()
-    rows = np.flatnonzero(~find_unlabeled(y, marker_of_targets(y, marker)))
-    return rows, take_labels(y, rows)
+    return y.ravel()
 
 
 def uses_labels(transformer):

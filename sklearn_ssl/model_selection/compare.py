@@ -16,9 +16,11 @@ from sklearn_ssl._candidates import (
     EmbeddingAlone,
     beside_raw,
     by_name,
+    check_methods,
     raw_like,
     reads_table,
 )
+from sklearn_ssl._labels import one_column
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
@@ -110,7 +112,8 @@ def compare_representations(
         gains : dict of str to float
             Mean difference.
         noise : dict of str to float
-            What a gain must exceed, in size, not to be noise.
+            What a gain must exceed, in size, not to be noise; NaN where a gain is the
+            same in each fold, as accuracies of few rows may be.
         p_values : dict of str to float
             Below `alpha` if the gain exceeds the noise, either way.
         pretrain_times : dict of str to float
@@ -164,8 +167,11 @@ def compare_representations(
     """
     check_number("n_draws", n_draws, Integral, 1)
     check_number("alpha", alpha, Real, 0, 1, strict=True)
+    if train_size is not None:
+        check_number("train_size", train_size, Real, 0, strict=True)
     if classifier is None:
         classifier = LogisticRegression(max_iter=1000)
+    y = one_column(y)
     estimators, shared = _representations(methods, X, classifier)
     curve = label_efficiency_curve(
         shared,
@@ -233,6 +239,7 @@ class Comparison(Bunch):
 def _representations(methods, X, classifier):
     """Pipelines to hand out, and the same to score, which share pretrainings."""
     methods = by_name(methods, (RAW, _PCA, _UNTRAINED))
+    check_methods(methods)
     raw = raw_like(methods)
     pca = make_pipeline(clone(raw), PCA(_VARIANCE, svd_solver="full"), classifier)
     estimators = {RAW: make_pipeline(raw, classifier), _PCA: pca}
@@ -263,7 +270,7 @@ def _paired_test(scores, n_train, n_test, alpha):
     differences = {name: scores[name] - scores[RAW] for name in others}
     gains = {name: float(differences[name].mean()) for name in others}
     share = np.mean(np.divide(n_test, n_train))
-    errors = {name: corrected_error(differences[name], 1, share) for name in others}
+    errors = {name: _error(differences[name], share) for name in others}
     t = stats.t(len(scores[RAW]) - 1)
     limit = t.isf(alpha / 2 / len(others))
     return dict(
@@ -271,15 +278,25 @@ def _paired_test(scores, n_train, n_test, alpha):
         gains=gains,
         noise={name: float(limit * errors[name]) for name in others},
         p_values={
-            name: min(1.0, len(others) * _p_value(gains[name], errors[name], t))
+            name: float(
+                np.minimum(1, len(others) * _p_value(gains[name], errors[name], t))
+            )
             for name in others
         },
     )
 
 
+def _error(differences, share):
+    # Scores of few rows are coarse. If they differ by the same in each fold, and it is
+    # not 0, that is chance: a variance of 0 is no estimate of the noise.
+    if np.any(differences) and np.ptp(differences) < 1e-9:
+        return np.nan
+    return corrected_error(differences, 1, share)
+
+
 def _p_value(gain, error, t):
     if error == 0:
-        return 1.0 if gain == 0 else 0.0
+        return 1.0
     return float(2 * t.sf(abs(gain) / error))
 
 
@@ -298,9 +315,11 @@ def _decide(comparison):
     other = max(gains, key=gains.get)
     reason = f"{labels} is {mean[RAW]:.3f}, and none of the others scores higher."
     if gains[other] > 0:
+        within = f"within the noise of {noise[other]:.3f}"
+        if np.isnan(noise[other]):
+            within = "the same in each fold, which says nothing of the noise"
         reason = (
             f"{labels} is {mean[RAW]:.3f}. The best of the others, {other!r}, gains "
-            f"{gains[other]:+.3f}, within the noise of {noise[other]:.3f}, which more "
-            "folds or draws would lower."
+            f"{gains[other]:+.3f}, {within}. More folds or draws would tell more."
         )
     return RAW, f"Use {RAW!r}: {reason}"

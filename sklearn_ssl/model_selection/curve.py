@@ -140,6 +140,8 @@ def label_efficiency_curve(
     """
     estimators = _check_estimators(estimators)
     check_number("n_draws", n_draws, Integral, 1)
+    if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
+        raise TypeError(f"scoring must be a name, a scorer or None, got {scoring!r}.")
     X, y, groups = indexable(X, y, groups)
     stratify = is_classifier(_last_step(next(iter(estimators.values()))))
     splitter = _resolve_splitter(cv, stratify)
@@ -317,7 +319,10 @@ def _collect(names, results, sizes):
 def _score_name(scoring, classify):
     if scoring is None:
         return "Accuracy" if classify else "R2"
-    name = getattr(scoring, "__name__", str(scoring)).replace("_", " ")
+    function = getattr(scoring, "_score_func", scoring)  # of make_scorer
+    name = getattr(function, "__name__", str(function)).replace("_", " ")
+    if getattr(scoring, "_sign", 1) < 0:
+        name = f"neg {name}"
     if name.startswith("neg "):
         name = f"negative {name[4:]}"
     return (name[:1].upper() + name[1:]).replace("Roc auc", "ROC AUC")

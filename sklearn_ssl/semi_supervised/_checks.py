@@ -9,8 +9,6 @@ from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_ssl._labels import uses_labels
-
 # They fit several outputs, though their tags do not say so.
 _MULTI_OUTPUT_WITHOUT_TAG = BaggingRegressor, MLPRegressor
 _SIBLINGS = {"classifier": "SSLClassifier", "regressor": "SSLRegressor"}
@@ -24,21 +22,15 @@ def check_transformer(transformer):
             "transformer must have fit and transform, as SCARF() and PCA() have, got "
             f"{transformer!r}. What predicts is the second argument, estimator."
         )
-    if uses_labels(transformer):
-        raise TypeError(
-            f"{type(transformer).__name__} uses labels, and the pretraining is given "
-            "none. Fit it first, on all rows and the labels known, and pass "
-            "FrozenEstimator(it), or put it in a Pipeline before the estimator."
-        )
     _check_values(transformer)
 
 
-def check_step_two(estimator, kind):
+def check_step_two(estimator, *kinds):
     """Raise TypeError for no "classifier" or "regressor", ValueError for bad values."""
     _check_instance("estimator", estimator)
     found = get_tags(estimator).estimator_type if hasattr(estimator, "fit") else None
-    if found != kind:
-        other = _SIBLINGS.get(found)
+    if found not in kinds:
+        kind, other = " or ".join(kinds), _SIBLINGS.get(found)
         remedy = f" Pass it to {other}, or" if other else " Pass None or"
         raise TypeError(
             f"estimator must be a {kind}, got {estimator!r}.{remedy} a {kind} of "

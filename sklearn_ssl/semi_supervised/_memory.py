@@ -6,7 +6,7 @@ from warnings import warn
 from joblib.hashing import NumpyHasher
 
 
-def pretrain(transformer, X, memory):
+def pretrain(transformer, X, y, memory):
     """Fit a transformer, or load one that was fitted alike.
 
     Parameters
@@ -14,10 +14,12 @@ def pretrain(transformer, X, memory):
     transformer : transformer
         Unfitted; fitted in place if it is not loaded.
     X : array-like, DataFrame or list of images
+    y : ndarray or None
+        Labels, if it uses them.
     memory : joblib.Memory or what has its interface
     """
     if getattr(memory, "location", memory) is None:
-        return transformer.fit(X)
+        return _fit(transformer, X, y)
     try:
         key = content_hash(transformer)
     except (PicklingError, AttributeError, TypeError) as error:
@@ -27,8 +29,8 @@ def pretrain(transformer, X, memory):
             UserWarning,
             stacklevel=2,
         )
-        return transformer.fit(X)
-    return memory.cache(_fit, ignore=["transformer"])(transformer, X, key)
+        return _fit(transformer, X, y)
+    return memory.cache(_fit, ignore=["transformer"])(transformer, X, y, key)
 
 
 def content_hash(transformer):
@@ -36,8 +38,8 @@ def content_hash(transformer):
     return _ContentHasher("md5").hash(transformer)
 
 
-def _fit(transformer, X, key):
-    return transformer.fit(X)
+def _fit(transformer, X, y, key=None):
+    return transformer.fit(X) if y is None else transformer.fit(X, y)
 
 
 class _ContentHasher(NumpyHasher):

@@ -4,6 +4,7 @@ import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar
+from warnings import warn
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,9 +20,15 @@ from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._candidates import RAW, by_name, raw_like
+from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like
 from sklearn_ssl._frozen import thaw
-from sklearn_ssl._labels import is_whole, take_labelled, uses_labels
+from sklearn_ssl._labels import (
+    find_unlabeled,
+    is_whole,
+    one_column,
+    take_labels,
+    uses_labels,
+)
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
@@ -30,6 +37,7 @@ from sklearn_ssl.semi_supervised._checks import check_step_two
 from sklearn_ssl.semi_supervised._choice import choose, inner_folds
 from sklearn_ssl.semi_supervised.base import seeded
 
+_MANY_CLASSES = 20
 _METHODS = {
     "table": (SimCLR, DenoisingAutoencoder, SimSiam),
     "image": (SimCLR, LeJEPA),
@@ -137,10 +145,11 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     them, as on tables by default; `prior_labels` makes it rarer. The scores of what was
     chosen are those that chose it, and so optimistic.
 
-    What pretrains without labels refuses it: :class:`SSLClassifier`,
-    :class:`SSLRegressor` and
-    :func:`~sklearn_ssl.model_selection.label_efficiency_curve`. To the former two pass
-    it fitted, in a :class:`~sklearn.frozen.FrozenEstimator`.
+    The later steps of a Pipeline would take marks in y for labels: let X and y hold the
+    labelled rows there, and X_unlabeled the others, or take
+    ``SSLClassifier(AutoSSL())``, which knows the marks.
+    :func:`~sklearn_ssl.model_selection.label_efficiency_curve` refuses it, since it
+    pretrains without labels.
 
     References
     ----------
@@ -234,12 +243,16 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X, y = indexable(X, y)
         methods = self._methods(X)
         _check_no_labels_are_used(methods)
+        check_methods(methods)
         candidates = {RAW: raw_like(methods, self.modality), **methods}
         rows, labels = self._labels(y)
         seed = self._seed()
         judge = seeded(self._judge(labels), seed)
-        _check_judge(judge, labels)
+        if is_classifier(judge) and len(labels):
+            check_classification_targets(labels)
         folds = inner_folds(labels, self.cv, is_classifier(judge), seed)
+        if self.estimator is None:
+            _warn_of_rare_classes(labels, folds)
         if not folds:
             name = RAW if len(rows) else next(iter(methods))
             candidates = {name: candidates[name]}
@@ -288,12 +301,15 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _labels(self, y):
         """Row numbers of those that are labelled, and their labels."""
+        if self.estimator is not None:
+            check_step_two(self.estimator, "classifier", "regressor")
         if y is None:
             return np.arange(0), np.arange(0)
-        marker = self.unlabeled
-        if self.estimator is not None and not is_classifier(self.estimator):
-            marker = unless_auto(marker, np.nan)
-        return take_labelled(y, marker)
+        y = one_column(y)
+        classify = is_classifier(self._judge(y))
+        marker = self.unlabeled if classify else unless_auto(self.unlabeled, np.nan)
+        rows = np.flatnonzero(~find_unlabeled(y, marker))
+        return rows, take_labels(y, rows)
 
     def _judge(self, labels):
         if self.estimator is not None:
@@ -338,11 +354,20 @@ def _features(transformer, X):
     return np.asarray(Z)
 
 
-def _check_judge(judge, labels):
-    classify = is_classifier(judge)
-    check_step_two(judge, "classifier" if classify else "regressor")
-    if classify and len(labels):
-        check_classification_targets(labels)
+def _warn_of_rare_classes(labels, folds):
+    """Whole numbers of which most are too rare to be classes may be targets."""
+    n = len(np.concatenate(folds[0])) if folds else 0
+    if labels.dtype.kind not in "iuf" or 2 * n >= len(labels):
+        return
+    n_classes = len(np.unique(labels))
+    if n_classes > _MANY_CLASSES and is_whole(labels):
+        warn(
+            f"y holds {n_classes} whole numbers, which are taken for classes, most of "
+            f"them too rare for folds: {n} of the {len(labels)} labelled rows choose. "
+            "If they are targets, pass estimator=Ridge().",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _scoring(judge):

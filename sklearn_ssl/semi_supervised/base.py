@@ -9,11 +9,12 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _num_samples,
     check_is_fitted,
     check_memory,
 )
 
-from sklearn_ssl._labels import find_unlabeled
+from sklearn_ssl._labels import find_unlabeled, uses_labels
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities.concat import with_unlabeled
 from sklearn_ssl.semi_supervised._checks import (
@@ -160,22 +161,24 @@ class SemiSupervised:
         if settings is None:
             if weights is not None:
                 check_takes_weights(self._step_two())
-            self._fit_transformer(X, X_unlabeled)
+            self._fit_transformer(X, X_unlabeled, rows, labels)
             self._fit_estimator(X_labeled, labels, weights)
         else:
             targets = self._encode_labels(labels, weights, settings)
             check_holds_out(settings, targets)
             check_views_vary(settings, self.transformer, X)
-            self._fit_transformer(X, X_unlabeled)
+            self._fit_transformer(X, X_unlabeled, rows, labels)
             self._fine_tune(X_labeled, targets, settings, X, X_unlabeled)
         self.n_labeled_ = len(rows)
 
-    def _fit_transformer(self, X, X_unlabeled):
+    def _fit_transformer(self, X, X_unlabeled, rows, labels):
         self.transformer_ = self._seeded(self.transformer)
         X_all = with_unlabeled(X, X_unlabeled)
         if not isinstance(self.transformer, FrozenEstimator):
+            has_use = uses_labels(self.transformer)
+            y = _marked(labels, rows, _num_samples(X_all)) if has_use else None
             memory = check_memory(self.memory)
-            self.transformer_ = pretrain(self.transformer_, X_all, memory)
+            self.transformer_ = pretrain(self.transformer_, X_all, y, memory)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.transformer_, name):
                 setattr(self, name, getattr(self.transformer_, name))
@@ -245,6 +248,17 @@ def _labelled_rows(unlabeled):
     if len(rows) == 0:
         raise ValueError(f"None of the {len(unlabeled)} rows has a label.")
     return rows
+
+
+def _marked(labels, rows, n):
+    """Labels of n rows, with what is no label anywhere in rows that have none."""
+    if len(rows) == n:
+        return labels
+    is_float = labels.dtype.kind == "f"
+    mark, dtype = (np.nan, float) if is_float else (None, object)
+    y = np.full((n, *labels.shape[1:]), mark, dtype)
+    y[rows] = labels
+    return y
 
 
 def _take(rows, n, *arrays):

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ssl._arrays import count_rows
 from sklearn_ssl._frozen import thaw
+from sklearn_ssl._labels import uses_labels
 from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.engine.guards import pinned_threads
@@ -145,6 +146,11 @@ def resolve_fine_tuning(fine_tune, transformer):
         raise TypeError(
             "fine_tune needs a method of this package as transformer, or one in a "
             f"FrozenEstimator, got {transformer!r}."
+        )
+    if uses_labels(transformer):
+        raise TypeError(
+            f"{type(transformer).__name__} uses labels, of which fine_tune holds some "
+            "out. Fit it first, and pass FrozenEstimator(it), or fine_tune=False."
         )
     return settings
 

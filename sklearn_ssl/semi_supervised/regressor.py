@@ -17,7 +17,8 @@ class SSLRegressor(SemiSupervised, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     transformer : transformer
-        A method of this package; any other transformer serves as a baseline. Wrapped
+        A method of this package; any other transformer serves as a baseline. One
+        that uses labels, such as :class:`AutoSSL`, is given them. Wrapped
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
         pretrained again; rows without targets have no use then, but for
         ``FineTuning(consistency=...)``.

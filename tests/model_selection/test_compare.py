@@ -1,5 +1,6 @@
 """Representations side by side: what is fitted, and what exceeds the noise."""
 
+import warnings
 from statistics import mean, stdev
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import (
     LeaveOneGroupOut,
     RepeatedStratifiedKFold,
@@ -187,7 +189,7 @@ def test_equal_representations_do_not_differ(wine):
     assert found.verdict.startswith("Use 'raw'")
 
 
-def test_a_constant_gain_has_no_noise():
+def test_a_gain_that_is_the_same_in_each_fold_tells_no_noise():
     X = np.repeat([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]], 10, axis=0)
     X = X + np.random.default_rng(0).normal(size=X.shape) * 1e-3
     y = np.repeat([0, 1], 20)
@@ -197,8 +199,53 @@ def test_a_constant_gain_has_no_noise():
 
     found = compare_representations([Product()], X, y, cv=2, scoring=score)
     assert found.gains["Product"] == 1
-    assert found.noise["Product"] == found.p_values["Product"] == 0
-    assert found.best == "Product"
+    assert np.isnan([found.noise["Product"], found.p_values["Product"]]).all()
+    assert found.best == "raw"
+    assert "gains +1.000, the same in each fold" in found.verdict
+    assert not found.as_frame()["exceeds_noise"].any()
+    assert (
+        found.noise["PCA"] == 0 and found.p_values["PCA"] == 1
+    )  # no difference at all
+
+
+@pytest.mark.parametrize("train_size", [[6, 60], "auto", 0, -1.5])
+def test_train_size_is_one_number(train_size):
+    X, y = load_wine(return_X_y=True)
+    with pytest.raises((TypeError, ValueError), match="train_size must be"):
+        compare_representations([Product()], X, y, train_size=train_size)
+
+
+def test_scoring_is_one():
+    X, y = load_wine(return_X_y=True)
+    with pytest.raises(TypeError, match="scoring must be a name, a scorer or None"):
+        compare_representations([Product()], X, y, scoring=["accuracy"])
+    scorer = make_scorer(
+        log_loss, greater_is_better=False, response_method="predict_proba"
+    )
+    found = compare_representations([Product()], X, y, cv=2, scoring=scorer)
+    assert found.score_name == "Negative log loss"
+
+
+def test_y_has_one_column():
+    X, y = load_wine(return_X_y=True)
+    how = dict(cv=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = compare_representations([Product()], X, y[:, None], **how)
+    assert_array_equal(
+        found.test_scores["raw"],
+        compare_representations([Product()], X, y, **how).test_scores["raw"],
+    )
+    with pytest.raises(ValueError, match="y must have one column, got 2"):
+        compare_representations([Product()], X, np.c_[y, y], **how)
+
+
+def test_parameters_of_all_methods_are_checked_before_training():
+    X, y = load_wine(return_X_y=True)
+    Spy.fits.clear()
+    with pytest.raises(ValueError, match="second: temperature must be"):
+        compare_representations(dict(first=Spy(), second=SCARF(temperature=-1)), X, y)
+    assert Spy.fits == []
 
 
 def test_frame(comparison):

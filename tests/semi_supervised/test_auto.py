@@ -21,7 +21,14 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sklearn_ssl import SCARF, AutoSSL, MaskedFeatures, SimCLR, SSLClassifier
+from sklearn_ssl import (
+    SCARF,
+    AutoSSL,
+    MaskedFeatures,
+    SimCLR,
+    SSLClassifier,
+    SSLRegressor,
+)
 from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
@@ -457,7 +464,9 @@ def test_bad_labels(wine):
         ({"estimator": Ridge()}, lambda y: np.where(y, np.inf, y), "infinity"),
         ({"estimator": Ridge()}, lambda y: np.array(list("abc"))[y], "convert"),
         ({"estimator": LogisticRegression()}, lambda y: y + 0.5, "continuous"),
-        ({"estimator": SCARF()}, lambda y: y, "estimator must be a regressor"),
+        ({"estimator": SCARF()}, lambda y: y, "must be a classifier or regressor"),
+        ({"estimator": "lr"}, lambda y: y, "must be a classifier or regressor"),
+        ({}, lambda y: np.where(y == 2, np.nan, y - 1.0), "mixes two marks"),
     ],
 )
 def test_what_does_not_suit_raises_before_training(params, change, message, wine):
@@ -479,13 +488,67 @@ def test_frozen_methods_are_read_as_what_is_inside(wine):
         AutoSSL(methods=[FrozenEstimator(aware)]).fit(X, few)
 
 
+@pytest.mark.parametrize("mark", [-1, None, np.nan])
+@pytest.mark.parametrize("names", [False, True])
+def test_inside_a_classifier_the_labels_known_choose(mark, names, wine):
+    X, y, few = wine
+    labels = y.astype(str) if names else y
+    marked = np.where(few < 0, mark, labels.astype(object))
+    if mark == -1 and not names:
+        marked = marked.astype(int)
+    found = SSLClassifier(AutoSSL(methods=[Product()], random_state=0)).fit(X, marked)
+    alone = AutoSSL(methods=[Product()], random_state=0).fit(X, few)
+    assert found.transformer_.n_labeled_ == found.n_labeled_ == (few >= 0).sum()
+    assert_array_equal(found.transformer_.scores_["raw"], alone.scores_["raw"])
+    assert_array_equal(found.classes_, np.unique(labels))
+    assert found.score(X, labels) > 0.9
+
+
+def test_inside_a_regressor_the_targets_known_choose():
+    X, y = load_diabetes(return_X_y=True)
+    few = np.where(np.arange(len(y)) % 3, np.nan, y + 0.5)
+    auto = AutoSSL(methods=[Product()], random_state=0)
+    found = SSLRegressor(auto).fit(X[:300], few[:300], X_unlabeled=X[300:])
+    assert found.transformer_.n_labeled_ == 100
+    assert Noise.fits == [("Product", len(X), False)]
+    auto.fit(X[:300], few[:300], X_unlabeled=X[300:])
+    assert found.transformer_.gains_ == auto.gains_
+
+
+def test_what_was_chosen_by_other_labels_is_not_read_from_memory(wine, tmp_path):
+    X, y, few = wine
+    model = SSLClassifier(
+        AutoSSL(methods=[Product()]), memory=str(tmp_path), random_state=0
+    )
+    model.fit(X, few)
+    assert len(Noise.fits) == 1
+    assert model.fit(X, few).transformer_.n_labeled_ == 89
+    assert len(Noise.fits) == 1
+    assert model.fit(X, y).transformer_.n_labeled_ == len(y)
+    assert len(Noise.fits) == 2
+
+
+def test_targets_taken_for_rare_classes_are_a_warning(wine):
+    X, _ = load_diabetes(return_X_y=True)
+    prices = 1000 + np.random.default_rng(0).integers(200, size=len(X))
+    with pytest.warns(UserWarning, match=r"whole numbers, which.*estimator=Ridge\(\)"):
+        AutoSSL(methods=[Product()], scales=()).fit(X, prices)
+    AutoSSL(methods=[Product()], scales=(), estimator=Ridge()).fit(X, prices)
+    AutoSSL(methods=[Product()], scales=()).fit(*wine[:2])
+
+
+def test_parameters_of_all_methods_are_checked_before_training(wine):
+    methods = {"first": Noise(), "second": SCARF(temperature=-1)}
+    with pytest.raises(ValueError, match="second: temperature must be"):
+        AutoSSL(methods=methods).fit(*wine[:2])
+    assert Noise.fits == []
+
+
 def test_what_pretrains_without_labels_refuses_it(wine):
     X, y, few = wine
-    steps = make_pipeline(StandardScaler(), make(MaskedFeatures, target_aware=True))
-    with pytest.raises(TypeError, match="Pipeline uses labels"):
-        SSLClassifier(steps).fit(X, few)
-    with pytest.raises(TypeError, match=r"AutoSSL uses labels.*FrozenEstimator"):
-        SSLClassifier(_auto()).fit(X, few)
+    aware = make(MaskedFeatures, target_aware=True)
+    with pytest.raises(TypeError, match=r"uses labels, of which fine_tune"):
+        SSLClassifier(aware, fine_tune=True).fit(X, few)
     estimators = {"a": make_pipeline(_auto(), LogisticRegression())}
     with pytest.raises(ValueError, match="'a' uses labels"):
         label_efficiency_curve(estimators, X, y)
