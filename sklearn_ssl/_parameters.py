@@ -6,6 +6,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone
 
+# The parameters that hold components, each with one that may stand there.
+_COMPONENTS = {"modality": "Tabular()", "encoder": "MLP()", "views": "Corruption()"}
 # With fewer nothing is held out for early stopping.
 _MIN_ROWS_TO_HOLD_OUT = 20
 
@@ -189,8 +191,51 @@ def check_option(name, value, options):
         raise ValueError(f"{name} must be one of {list(options)}, got {value!r}.")
 
 
+def check_is_instance(name, value):
+    """Check that a component was not passed as a class.
+
+    A subclass of ``nn.Module`` is the factory of a network, as are functions.
+
+    Raises
+    ------
+    TypeError
+        If `value` is the class of a component.
+    """
+    is_component = hasattr(value, "get_params") and not hasattr(value, "state_dict")
+    if isinstance(value, type) and is_component:
+        cls = value.__name__
+        raise TypeError(
+            f"{name} must not be a class, got {cls}. Pass an instance: {name}={cls}()."
+        )
+
+
+def check_components(est, params):
+    """Check that parameters of components are set where there is a component.
+
+    Raises
+    ------
+    ValueError
+        If one is of a component that is a name, such as "auto".
+    """
+    for key in params:
+        name, _, inner = key.partition("__")
+        value = params.get(name, getattr(est, name, None))
+        if inner and name in _COMPONENTS and isinstance(value, str):
+            raise ValueError(
+                f"{key} is a parameter of {name}, which is {value!r}. Pass a component "
+                f"first, such as {name}={_COMPONENTS[name]}."
+            )
+
+
 def check_training_parameters(est):
-    """Check the parameters that all methods share; raise ValueError."""
+    """Check the parameters that all methods share.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    for name in _COMPONENTS:
+        check_is_instance(name, getattr(est, name))
     check_number("max_epochs", est.max_epochs, Integral, 0, words=("auto",))
     check_number("max_time", est.max_time, Real, 0, strict=True, words=(None,))
     check_number("batch_size", est.batch_size, Integral, 2, words=("auto",))

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ssl._arrays import check_two_rows, count_rows, count_targets
 from sklearn_ssl._parameters import (
+    check_components,
     check_training_parameters,
     count_held_out,
     insert_shared,
@@ -240,6 +241,7 @@ class SSLTransformer(
         -------
         self : SSLTransformer
         """
+        check_components(self, params)
         vars(self).pop("_session", None)
         return super().set_params(**params)
 
@@ -248,11 +250,9 @@ class SSLTransformer(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tables = "table" in self.modalities
-        tags.input_tags.allow_nan = tables
-        tags.input_tags.string = tables
-        tags.input_tags.categorical = tables
-        tags.input_tags.three_d_array = "image" in self.modalities
+        inputs, tables = tags.input_tags, "table" in self.modalities
+        inputs.allow_nan = inputs.string = inputs.categorical = tables
+        inputs.three_d_array = "image" in self.modalities
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 

@@ -5,10 +5,12 @@ from math import isqrt
 import numpy as np
 from sklearn.base import clone
 
+from sklearn_ssl._parameters import check_is_instance
+from sklearn_ssl.modalities.columns import as_frame, as_table
 from sklearn_ssl.modalities.concat import concat_rows, with_unlabeled
 from sklearn_ssl.modalities.image import Image, is_list_of_images
 from sklearn_ssl.modalities.streaming import read_rows
-from sklearn_ssl.modalities.tabular import Tabular, as_table
+from sklearn_ssl.modalities.tabular import Tabular
 
 __all__ = [
     "Image",
@@ -31,7 +33,13 @@ def as_2d(modality, X):
     -------
     X : ndarray or narwhals DataFrame; unchanged if it is neither
     is_2d : bool
+
+    Raises
+    ------
+    TypeError
+        If X is a LazyFrame, or another kind that :func:`as_table` refuses.
     """
+    as_frame(X)  # first: a LazyFrame that is asked for its columns warns
     is_2d = modality.name == "table" or hasattr(X, "columns")
     if getattr(modality, "shape", None) is not None:
         ndim = getattr(X, "ndim", None)
@@ -58,7 +66,10 @@ def resolve_modality(modality, X, supported, name):
     ------
     ValueError
         If X is ambiguous, or is of a kind that the method does not take.
+    TypeError
+        If `modality` is neither a name nor a component.
     """
+    check_is_instance("modality", modality)
     if not isinstance(modality, str):
         if getattr(modality, "name", None) not in _CLASSES:
             raise TypeError(

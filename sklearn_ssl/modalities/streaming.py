@@ -4,8 +4,9 @@ from mmap import mmap
 
 import numpy as np
 
+from sklearn_ssl.modalities.columns import find_missing, labels_of
 from sklearn_ssl.modalities.scaling import Scaler
-from sklearn_ssl.modalities.tabular import find_missing, labels_of
+from sklearn_ssl.modalities.tabular import holds_numbers
 
 # A smaller copy of a table in memory is the quicker way, and nobody misses the space.
 _LARGEST_COPY = 2**26
@@ -32,7 +33,9 @@ def read_rows(modality, X):
     TypeError, ValueError
         As ``to_arrays``.
     """
-    if modality.name != "table" or modality.category_columns_ or not _is_large(X):
+    if modality.name != "table" or modality.category_columns_:
+        return modality.to_arrays(X)
+    if not holds_numbers(modality, X) or not _is_large(X):
         return modality.to_arrays(X)
     for _ in find_missing(X, labels_of(modality)):
         pass  # an infinite value is an error, with the number of its row in all of X
@@ -95,8 +98,6 @@ class ColumnReader:
 
 
 def _is_large(X):
-    if not isinstance(X, np.ndarray) or X.dtype.kind not in "buif":
-        return False
     size = X.size * np.dtype(np.float32).itemsize
     while isinstance(X, np.ndarray):
         X = X.base

@@ -2,22 +2,26 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Integral
 from typing import ClassVar
 
-import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._parameters import check_number, check_option
-from sklearn_ssl.modalities.scaling import Scaler, bin_edges, blocks, describe
-
-_NUMBERS = (Real, Decimal, np.bool_)
-_MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
-_LARGEST = np.float64(np.finfo(np.float32).max)
+from sklearn_ssl.modalities.columns import (
+    NUMBERS,
+    as_table,
+    check_holds,
+    column_labels,
+    find_missing,
+    is_missing,
+    labels_of,
+    read_column,
+    to_float,
+)
+from sklearn_ssl.modalities.scaling import Scaler, bin_edges, describe
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -49,6 +53,8 @@ class Tabular(BaseEstimator):
         Number and names of the columns, None if `X` had no names.
     number_columns_, category_columns_ : list of int
         Positions of the columns of either kind.
+    held_ : list of {"numbers", "dates", "durations"}
+        What each number column held in `fit`; "numbers" if it held nothing.
     missing_columns_ : list of int
         Positions, among the number columns, of those with a missing indicator.
     mean_, scale_ : ndarray of shape (n_number_columns,)
@@ -123,16 +129,17 @@ class Tabular(BaseEstimator):
         names = names if names and isinstance(names[0], str) else None
         number_columns, missing_columns, category_columns = [], [], []
         means, scales, scalings, quantiles, categories = [], [], [], [], []
-        edges = []
-        for j, label in enumerate(_labels(names, n_features)):
-            values, is_category = _read_column(table, j, label)
+        edges, held = [], []
+        for j, label in enumerate(column_labels(names, n_features)):
+            values, kind = read_column(table, j, label)
+            is_category = kind == "text"
             levels = _levels(values, self.max_categories) if is_category else []
             if levels:
                 category_columns.append(j)
                 categories.append(levels)
                 continue
             values = np.full(n_samples, np.nan) if is_category else values
-            values = _to_float(values, label)
+            values = to_float(values, label)
             if list(find_missing(values[:, None], [label])):
                 missing_columns.append(len(number_columns))
                 values = values[~np.isnan(values)]
@@ -141,6 +148,7 @@ class Tabular(BaseEstimator):
             means.append(mean)
             scales.append(scale)
             scalings.append(scaling)
+            held.append("numbers" if scaling == "empty" else kind)
             if scaling == "quantile":
                 ranks = np.linspace(0, 1, min(1000, n_samples))
                 found = np.quantile(np.sort(values), ranks)  # quicker than unsorted
@@ -152,7 +160,7 @@ class Tabular(BaseEstimator):
         self.number_columns_, self.missing_columns_ = number_columns, missing_columns
         self.mean_, self.scale_ = np.array(means), np.array(scales)
         self.scaling_, self.quantiles_ = scalings, np.array(quantiles)
-        self.bin_edges_ = edges
+        self.bin_edges_, self.held_ = edges, held
         self.category_columns_, self.categories_ = category_columns, categories
         self.cardinalities_ = [len(levels) + 2 for levels in categories]
         return self
@@ -176,7 +184,8 @@ class Tabular(BaseEstimator):
         Raises
         ------
         TypeError, ValueError
-            As in `fit`, and if a number column holds text that is not a number.
+            As in `fit`, and if a column that held numbers, dates or durations in it
+            holds another of these, or text that is not a number.
         """
         check_is_fitted(self)
         table = as_table(X)
@@ -189,7 +198,8 @@ class Tabular(BaseEstimator):
         if self.category_columns_:
             codes = np.empty((table.shape[0], len(self.category_columns_)), np.int64)
             for k, j in enumerate(self.category_columns_):
-                values, _ = _read_column(table, j, labels[j])
+                values, kind = read_column(table, j, labels[j])
+                check_holds(values, kind, "text", labels[j])
                 code = _Codes({c: i + 2 for i, c in enumerate(self.categories_[k])})
                 codes[:, k] = [code[cell] for cell in values.tolist()]
             arrays["categories"] = codes
@@ -256,126 +266,32 @@ class Tabular(BaseEstimator):
     def _scale(self, table, labels):
         columns = self.number_columns_
         labels = [labels[j] for j in columns]
-        if isinstance(table, np.ndarray) and table.dtype.kind in "buif":
+        if holds_numbers(self, table):
             values = table if len(columns) == table.shape[1] else table[:, columns]
         else:
             values = np.empty((table.shape[0], len(columns)))
             for k, j in enumerate(columns):
-                cells, _ = _read_column(table, j, labels[k])
+                cells, kind = read_column(table, j, labels[k])
                 if self.scaling_[k] == "empty":  # its first values may even be text
-                    cells = np.where([_is_missing(cell) for cell in cells], np.nan, 0)
-                values[:, k] = _to_float(cells, labels[k])
+                    cells = np.where([is_missing(cell) for cell in cells], np.nan, 0)
+                else:
+                    check_holds(cells, kind, self.held_[k], labels[k])
+                values[:, k] = to_float(cells, labels[k])
         missing = np.zeros((len(values), len(self.missing_columns_)), np.float32)
         for rows, absent in find_missing(values, labels):
             missing[rows] = absent[:, self.missing_columns_]
         return Scaler(self)(values), missing
 
 
-def as_table(X):
-    """`X` as a 2-D array or narwhals DataFrame with at least one row and column."""
-    table = nw.from_native(X, eager_only=True, pass_through=True)
-    if not isinstance(table, nw.DataFrame):
-        if isinstance(X, list):
-            X = np.array(X, dtype=object)  # else one text would make all cells text
-        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
-    check_array(np.broadcast_to(False, table.shape))  # raises if it is empty
-    return table
-
-
-def labels_of(modality):
-    """What the columns of a fitted modality are called in messages."""
-    return _labels(modality.feature_names_, modality.n_features_)
-
-
-def _labels(names, n_features):
-    return [f"column {name!r}" for name in names or range(n_features)]
-
-
-def _read_column(table, j, label):
-    """A column as an array of numbers or objects, and whether it is a category."""
-    values = table[:, j]
-    if isinstance(table, nw.DataFrame):
-        dtype = values.dtype
-        if isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
-            # Not to_numpy, which loses the nulls of a pyarrow dictionary.
-            return np.fromiter(values.to_list(), object, len(values)), True
-        if dtype.is_numeric() or dtype == nw.Boolean:
-            values = values.cast(nw.Float64)
-        elif dtype == nw.Date:
-            values = values.cast(nw.Datetime("us"))
-        values = values.to_numpy()
-    if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {label} is complex.")
-    if values.dtype.kind == "M":
-        values = values - np.datetime64(0, "s")
-    if values.dtype.kind == "m":
-        values = values / np.timedelta64(1, "s")
-    if values.dtype.kind in "buif":
-        return values, False
-    values = values.astype(object, copy=False)
-    types = set(map(type, values))
-    texts = {kind for kind in types if issubclass(kind, str)}
-    for kind in types - texts - {type(None)}:
-        if not issubclass(kind, _NUMBERS) and kind.__name__ not in _MISSING:
-            row = next(row for row, cell in enumerate(values) if type(cell) is kind)
-            raise TypeError(
-                f"A cell argument must be a string or a number, but row {row} of "
-                f"{label} holds a {kind.__name__}. Convert or drop the column."
-            )
-    return values, bool(texts)
-
-
-def _is_missing(cell):
-    return cell is None or type(cell).__name__ in _MISSING or cell != cell
-
-
-def _to_float(values, label):
-    """Floats from numbers, also those written as text; NaN where missing."""
-    try:
-        return values.astype(np.float64, copy=False)
-    except (TypeError, ValueError):
-        pass  # pd.NA or text
-    numbers = np.full(len(values), np.nan)
-    for row, cell in enumerate(values):
-        try:
-            numbers[row] = np.nan if _is_missing(cell) else float(cell)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"Row {row} of {label} holds {cell!r}, but the column held numbers in "
-                "fit. Make it a number or missing, or fit on the column as text."
-            ) from None
-    return numbers
-
-
-def find_missing(values, labels):
-    """Blocks of rows with missing values, and the mask of these.
-
-    Raises
-    ------
-    ValueError
-        If a value is infinite.
-    """
-    for rows in blocks(values):
-        block = values[rows]
-        # NaN survives min and max, so two quick passes clear most blocks.
-        if -_LARGEST <= block.min() and block.max() <= _LARGEST:
-            continue
-        missing = np.isnan(block)
-        infinite = ~missing & ~(np.abs(block) <= _LARGEST)
-        if infinite.any():
-            row, column = np.argwhere(infinite)[0]
-            raise ValueError(
-                "Input X contains infinity or a value too large for dtype('float32'). "
-                f"Row {rows.start + row} of {labels[column]} holds "
-                f"{block[row, column]}. "
-                "Replace it by a finite number, or by NaN to mark it as missing."
-            )
-        yield rows, missing
+def holds_numbers(modality, X):
+    """Whether X is an array of numbers, as which a fitted modality may read it."""
+    is_array = isinstance(X, np.ndarray) and X.dtype.kind in "buif"
+    return is_array and set(modality.held_) <= {"numbers"}
 
 
 def _level(cell):
     """Name of a level: numbers that are whole lose their decimals."""
-    if isinstance(cell, _NUMBERS):
+    if isinstance(cell, NUMBERS):
         return str(int(cell)) if cell == cell // 1 else str(float(cell))
     return str(cell)
 
@@ -383,7 +299,7 @@ def _level(cell):
 def _levels(values, max_categories):
     counts = Counter()
     for cell, count in Counter(values.tolist()).items():
-        if not _is_missing(cell):
+        if not is_missing(cell):
             counts[_level(cell)] += count
     return sorted(counts, key=lambda level: (-counts[level], level))[:max_categories]
 
@@ -392,7 +308,7 @@ class _Codes(dict):
     """Codes of levels; another cell is looked up once, by the name of its level."""
 
     def __missing__(self, cell):
-        if _is_missing(cell):
+        if is_missing(cell):
             return 0
         code = self[cell] = self.get(_level(cell), 1)
         return code

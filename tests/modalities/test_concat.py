@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklearn_ssl.modalities import concat_rows
+from sklearn_ssl import SCARF
+from sklearn_ssl.modalities import Tabular, concat_rows
 
 
 def test_concat_arrays_and_lists():
@@ -33,6 +34,147 @@ def test_concat_frames(library):
         concat_rows(first, library({"a": [1], "c": ["z"]}))
     with pytest.raises(TypeError, match="but X_unlabeled a"):
         concat_rows(first, np.ones((1, 2), dtype=object))
-    if library is not pd.DataFrame:  # which stacks any types
-        with pytest.raises(ValueError, match=r"differ in the type of \['b'\]. Cast"):
-            concat_rows(first, library({"a": [1], "b": [1]}))
+    with pytest.raises(ValueError, match=r"differ in the type of \['b'\]. Cast"):
+        concat_rows(first, library({"a": [1], "b": [1]}))
+    with pytest.raises(ValueError, match=r"differ in the type of \['a'\]. Cast"):
+        concat_rows(first, library({"a": ["x"], "b": ["z"]}))
+
+
+DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])
+COLUMNS = {
+    "int": pd.Series([1, 2]),
+    "float": pd.Series([1.5, None]),
+    "bool": pd.Series([True, False]),
+    "nullable": pd.Series([1, None], dtype="Int64"),
+    "numbers": pd.Series([1, 2.5], dtype=object),
+    "text": pd.Series(["a", None], dtype=object),
+    "string": pd.Series(["a", "b"], dtype="string"),
+    "category": pd.Series(["a", "b"], dtype="category"),
+    "levels": pd.Series(["b", "c"], dtype="category"),
+    "codes": pd.Series([1, 2], dtype="category"),
+    "other codes": pd.Series([2, 3], dtype="category"),
+    "mixed": pd.Series([1, "a"], dtype=object),
+    "None": pd.Series([None, None], dtype=object),
+    "NaN": pd.Series([np.nan, np.nan]),
+    "NaT": pd.Series(pd.to_datetime([None, None])),
+    "date": pd.Series(DATES),
+    "zoned": pd.Series(DATES.tz_localize("UTC")),
+    "duration": pd.Series(pd.to_timedelta([1, 2], unit="D")),
+}
+
+
+def stack(first, second):
+    return concat_rows(*(pd.DataFrame({"age": COLUMNS[k]}) for k in (first, second)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("int", "text"),
+        ("int", "string"),
+        ("bool", "text"),
+        ("float", "category"),
+        ("text", "int"),
+        ("numbers", "text"),
+        ("numbers", "mixed"),
+        ("codes", "int"),
+        # pandas makes numbers of categories that differ.
+        ("codes", "other codes"),
+        ("date", "int"),
+        ("date", "text"),
+        ("date", "duration"),
+        ("duration", "float"),
+        # These pandas stacks as objects.
+        ("date", "zoned"),
+        ("date", "NaN"),
+    ],
+)
+def test_columns_that_would_change_kind_are_refused(first, second):
+    for pair in ((first, second), (second, first)):
+        if pair == ("mixed", "numbers"):  # a category already
+            continue
+        with pytest.raises(ValueError, match=r"differ in the type of \['age'\]. Cast"):
+            stack(*pair)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [
+        ("int", "float", "number"),
+        ("int", "bool", "number"),
+        ("bool", "nullable", "number"),
+        ("int", "numbers", "number"),
+        ("float", "numbers", "number"),
+        ("None", "int", "number"),
+        ("NaN", "numbers", "number"),
+        ("NaT", "int", "number"),
+        ("NaT", "date", "number"),
+        ("None", "NaN", "number"),
+        ("text", "string", "category"),
+        ("text", "category", "category"),
+        ("category", "levels", "category"),
+        ("string", "codes", "category"),
+        ("text", "mixed", "category"),
+        ("None", "text", "category"),
+        ("NaN", "category", "category"),
+        ("NaT", "string", "category"),
+    ],
+)
+def test_columns_of_one_kind_are_stacked(first, second, kind):
+    for pair in ((first, second), (second, first)):
+        modality = Tabular().fit(stack(*pair))
+        assert modality.category_columns_ == ([0] if kind == "category" else [])
+
+
+def test_codes_among_words_stay_a_category():
+    assert Tabular().fit(stack("mixed", "int")).categories_ == [["1", "2", "a"]]
+
+
+def test_names_may_be_numbers():
+    X = pd.DataFrame({0: [1, 2], 1: ["a", "b"]})
+    assert concat_rows(X, X[[1, 0]])[1].tolist() == ["a", "b"] * 2
+    with pytest.raises(ValueError, match=r"differ in the type of \[1\]. Cast"):
+        concat_rows(X, pd.DataFrame({0: [1], 1: [2]}))
+
+
+def test_arrow_types_that_narwhals_calls_alike_are_named():
+    large = pa.table({"b": pa.array(["x"], pa.large_string())})
+    with pytest.raises(ValueError, match=r"differ in the type of \['b'\]. Cast"):
+        concat_rows(pa.table({"b": ["x"]}), large)
+
+
+@pytest.mark.parametrize("other", [np.ones((1, 1)), np.array([["a"]])])
+def test_arrays_of_dates_and_others_are_refused(other):
+    dates = np.array([["2020-01-01"]], dtype="M8[ns]")
+    with pytest.raises(ValueError, match=r"X holds datetime64\[ns\] and X_unlabeled"):
+        concat_rows(dates, other)
+    with pytest.raises(ValueError, match=r"X_unlabeled datetime64\[ns\]. Cast one"):
+        concat_rows(other, dates)
+    assert concat_rows(dates, dates.astype("M8[s]")).dtype == dates.dtype
+
+
+@pytest.mark.parametrize("X", [np.ones((4, 3)), np.ones((4, 3)).tolist()])
+def test_lists_of_another_width_are_refused(X):
+    message = "X has 3 columns, but X_unlabeled 2"
+    for narrow in ([[1.0, 2.0]] * 3, tuple([(1.0, 2.0)] * 3), [np.ones(2)]):
+        with pytest.raises(ValueError, match=message):
+            concat_rows(X, narrow)
+        with pytest.raises(ValueError, match=message):
+            SCARF(max_epochs=1).fit(X, X_unlabeled=narrow)
+    with pytest.raises(ValueError, match="X has 2 columns, but X_unlabeled 3"):
+        concat_rows([[1, "a"]], X)
+    assert len(concat_rows(X, [[1.0, 2.0, 3.0]])) == 5
+
+
+def test_images_in_lists_may_differ_in_size():
+    sizes = [(8, 8), (6, 9)]
+    assert [a.shape for a in concat_rows(*([np.ones(s)] for s in sizes))] == sizes
+
+
+def test_lazy_frames_are_named():
+    X = pl.DataFrame({"a": [1.0, 2.0]})
+    with pytest.raises(TypeError, match=r"X is a LazyFrame.*collect\(\) it first"):
+        concat_rows(X.lazy(), X)
+    message = r"X_unlabeled is a LazyFrame.*collect\(\) it first"
+    with pytest.raises(TypeError, match=message):
+        concat_rows(X, X.lazy())

@@ -80,3 +80,11 @@ def test_modalities_that_convert_otherwise_do(monkeypatch, rng):
     texts = Tabular().fit([[0.5, "1"], [1.5, "2"], [2.5, "1"]])
     arrays = read_rows(texts, np.array([[0.5, 1.0], [1.5, 2.0], [2.5, 9.0]]))
     assert arrays["categories"].tolist() == [[2], [3], [1]]
+
+
+def test_numbers_where_dates_were_are_not_streamed(monkeypatch):
+    monkeypatch.setattr(streaming, "_LARGEST_COPY", 0)
+    dates = np.array([["2020-01-01"], ["2021-01-01"]], dtype="M8[s]")
+    modality = Tabular().fit(dates)
+    with pytest.raises(ValueError, match="held dates in fit, but holds numbers now"):
+        read_rows(modality, np.ones((2, 1)))

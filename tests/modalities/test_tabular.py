@@ -16,6 +16,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from sklearn_ssl import SCARF, RotationPrediction
 from sklearn_ssl.modalities.tabular import Tabular
 
 
@@ -282,6 +283,98 @@ def test_number_column_that_later_holds_text():
     assert_array_equal(
         modality.to_arrays(pd.DataFrame({"age": ["1", "2.0"]}))["numbers"], [[-1], [1]]
     )
+
+
+KINDS = {
+    "numbers": [1.0, 2.0],
+    "dates": [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)],
+    "durations": [datetime.timedelta(1), datetime.timedelta(2)],
+    "text": ["2020-01-01", "2021-01-01"],
+}
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("held", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_are_not_exchanged(library, held, kind):
+    modality = Tabular().fit(library({"Since": KINDS[held]}))
+    X = library({"Since": KINDS[kind]})
+    if kind == held:
+        assert modality.held_ == ([] if held == "text" else [held])
+        modality.to_arrays(X)
+    elif (held, kind) == ("text", "numbers"):
+        modality.to_arrays(X)  # of which levels may be
+    elif (held, kind) == ("numbers", "text"):
+        with pytest.raises(ValueError, match="Make it a number or missing"):
+            modality.to_arrays(X)
+    else:
+        message = (
+            f"The column 'Since' held {held} in fit, but holds {kind} now. Make it "
+            f"{held} or missing, or fit on {kind}."
+        )
+        with pytest.raises(ValueError, match=message):
+            modality.to_arrays(X)
+
+
+@pytest.mark.parametrize("held", KINDS)
+@pytest.mark.parametrize(
+    "nothing", [[None, None], [np.nan, np.nan], pd.to_datetime([None, None])]
+)
+def test_what_is_missing_is_of_any_kind(held, nothing):
+    missing = pd.DataFrame({"since": nothing})
+    arrays = Tabular().fit(pd.DataFrame({"since": KINDS[held]})).to_arrays(missing)
+    name = "categories" if held == "text" else "numbers"
+    assert_array_equal(arrays[name], [[0], [0]])
+    empty = Tabular().fit(missing)
+    assert empty.held_ == ["numbers"]
+    arrays = empty.to_arrays(pd.DataFrame({"since": KINDS[held]}))
+    assert_array_equal(arrays["numbers"], [[0], [0]])
+
+
+def test_array_of_numbers_where_dates_were():
+    dates = Tabular().fit(pd.DataFrame({"a": [1.0, 2.0], "since": KINDS["dates"]}))
+    for later in (np.ones((2, 2)), [[1.0, 3], [2.0, 4]]):
+        with pytest.raises(ValueError, match="column 'since' held dates in fit, but"):
+            dates.to_arrays(later)
+    assert_array_equal(dates.to_arrays([[2.0, np.nan]])["numbers"], [[1, 0]])
+    stamps = np.array([KINDS["dates"]], dtype="M8[us]").T
+    with pytest.raises(ValueError, match="column 0 held numbers in fit, but"):
+        Tabular().fit(np.ones((2, 1))).to_arrays(stamps)
+
+
+def nested(library, cells, dtype):
+    if library is pl.DataFrame:
+        return pl.DataFrame({"a": [1, 2], "place": pl.Series(cells, dtype=dtype)})
+    return pa.table({"a": [1, 2], "place": cells})
+
+
+@pytest.mark.parametrize("library", [pl.DataFrame, pa.table])
+@pytest.mark.parametrize(
+    ("cells", "dtype", "message"),
+    [
+        ([{"x": 1}, {"x": 2}], pl.Struct({"x": pl.Int64}), "Struct. Drop or unnest it"),
+        ([[1], [2, 3]], pl.List(pl.Int64), "List. Drop it, or give each of its items"),
+        ([[1], [2]], pl.Array(pl.Int64, 1), ". Drop it, or give each of its items"),
+    ],
+)
+def test_nested_columns_are_named(library, cells, dtype, message):
+    X = nested(library, cells, dtype)
+    texts = Tabular().fit(library({"a": [1, 2], "place": ["x", "y"]}))
+    for method in (Tabular().fit, texts.to_arrays):
+        with pytest.raises(TypeError, match="column 'place' is of type .*" + message):
+            method(X)
+
+
+def test_lazy_frames_are_to_be_collected():
+    X = pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 0.0, 2.0]})
+    message = r"X is a LazyFrame.*collect\(\) it first"
+    with pytest.raises(TypeError, match=message):
+        Tabular().fit(X.lazy())
+    for method in (SCARF(max_epochs=0), RotationPrediction(max_epochs=0)):
+        with pytest.raises(TypeError, match=message):
+            method.fit(X.lazy())
+        with pytest.raises(TypeError, match=message):
+            method.fit(X).transform(X.lazy())
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39])
