@@ -1,5 +1,6 @@
 """Autoencoder (Hinton and Salakhutdinov, 2006)."""
 
+from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -75,7 +76,22 @@ class Autoencoder(SSLTransformer):
         def errors(task, batch):
             return task.method._cell_errors(task, batch).mean(dim=1)
 
-        return -self._network.map_rows(errors, self._read(self.modality_, X))
+        return -self._network.map_rows(errors, self._read_with_gaps(X))
+
+    def _read_with_gaps(self, X):
+        """Read X; of a table's numbers "gaps" in place of "missing" tell which miss.
+
+        The network was told of gaps in columns alone that had some in training. What
+        stands for a number in the others is no more a value to restore.
+        """
+        modality = self.modality_
+        if modality.name != "table" or not modality.number_columns_:
+            return self._read(modality, X)
+        modality = copy(modality)
+        modality.missing_columns_ = [*range(len(modality.number_columns_))]
+        arrays = self._read(modality, X)
+        arrays["gaps"] = arrays.pop("missing")
+        return arrays
 
     def _default_views(self, modality):
         return Identity()

@@ -82,7 +82,13 @@ class TabularInput(nn.Module):
             self.register_buffer("used", used, persistent=False)
 
     def prepare(self, batch):
-        """Return the batch: tables need nothing before their views."""
+        """Return the batch: tables need nothing before their views.
+
+        One of rows to score may hold "gaps", which tell of every number whether it is
+        missing, in place of "missing", which does of columns with gaps in training.
+        """
+        if self.n_missing and "gaps" in batch:
+            return batch | {"missing": batch["gaps"][:, self.missing_columns]}
         return batch
 
     def example(self, n):
@@ -147,6 +153,8 @@ class TabularInput(nn.Module):
 
     def present(self, batch):
         """Which numbers are not missing: boolean, shape (n, n_numbers)."""
+        if "gaps" in batch:
+            return batch["gaps"] == 0
         present = torch.ones_like(batch["numbers"], dtype=torch.bool)
         if self.n_missing:
             present[:, self.missing_columns] = batch["missing"] == 0

@@ -106,9 +106,12 @@ def draw_cells(ax, texts, values, row_labels, column_labels, faded, rules=()):
     ax.hlines(np.array(rules) - 0.5, *ends, color="black", linewidth=1)
 
 
-def table_figsize(n_rows, n_columns):
+def table_figsize(texts):
     """A size at which the text of a table's cells can be read."""
-    return max(4.0, 1.2 + 0.85 * n_columns), max(2.0, 1.0 + 0.28 * n_rows)
+    n_rows, n_columns = texts.shape
+    # Times of day are longer than other texts, which are cut.
+    width = max(0.85, 0.08 * max(map(len, texts.flat)))
+    return max(4.0, 1.2 + width * n_columns), max(2.0, 1.0 + 0.28 * n_rows)
 
 
 def shorten(text, length=_MAX_TEXT):

@@ -2,15 +2,23 @@
 
 import numpy as np
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
-from sklearn_ssl._probing import cell_errors, find_autoencoder, restore_images
+from sklearn_ssl._probing import find_autoencoder, restore_images
 from sklearn_ssl.inspection._drawing import (
     begin_plot,
     draw_cells,
     draw_image_grid,
     table_figsize,
 )
-from sklearn_ssl.inspection._rows import as_images, looks, read_cells
+from sklearn_ssl.inspection._rows import (
+    as_images,
+    check_rows,
+    column_names,
+    given_texts,
+    looks,
+)
+from sklearn_ssl.metrics.columns import errors_without_gaps
 
 # Times the column's usual error, beyond which a cell stands out.
 _STANDS_OUT = 2.0
@@ -78,8 +86,8 @@ class AnomaliesDisplay:
         estimator : fitted estimator
             An autoencoder, or a Pipeline, ``SSLClassifier`` or search around one.
         X : what `estimator` reads
-        rows : int or array-like of int, default=8
-            How many rows, or which.
+        rows : int or array-like of int or bool, default=8
+            How many rows, or which: their numbers, or a mask of all rows.
         max_columns : int, default=12
             Of a table with more columns, those that stand out most are shown.
         name : str or None, default=None
@@ -94,13 +102,15 @@ class AnomaliesDisplay:
         Raises
         ------
         TypeError
-            If there is no autoencoder in `estimator`.
+            If there is no autoencoder in `estimator`, or `rows` are no numbers.
+        ValueError
+            If `rows` are none, or X has not so many.
         """
         method, X = find_autoencoder(estimator, X)
+        rows = check_rows(rows, _num_samples(X))
         scores = method.score_samples(X)
         if np.ndim(rows) == 0:
             rows = np.argsort(scores, kind="stable")[:rows]
-        rows = np.asarray(rows)
         if method.modality_.name == "image":
             shown = _images(method, X, rows)
         else:
@@ -149,7 +159,7 @@ class AnomaliesDisplay:
         scores = np.array([f"{score:.3g}" for score in self.scores])[:, None]
         texts = np.hstack([scores, texts])
         errors = np.hstack([np.full(scores.shape, np.nan), errors])
-        ax = begin_plot(self, ax, table_figsize(*texts.shape))
+        ax = begin_plot(self, ax, table_figsize(texts))
         draw_cells(
             ax,
             texts,
@@ -171,9 +181,8 @@ def _cells(method, X, rows, max_columns):
     usual = np.sqrt(np.square(errors).mean(axis=0))
     errors = errors[rows] / np.where(usual > 0, usual, 1)
     shown = np.sort(np.argsort(-errors.max(axis=0), kind="stable")[:max_columns])
-    modality = method.modality_
-    arrays = method._read(modality, _safe_indexing(X, rows))
-    texts, _, names = read_cells(modality, arrays)
+    texts = given_texts(method.modality_, _safe_indexing(X, rows))
+    names = column_names(method.modality_)
     return {
         "cells": (texts[:, shown], errors[:, shown]),
         "column_names": [names[j] for j in shown],
@@ -183,7 +192,7 @@ def _cells(method, X, rows, max_columns):
 def _errors_by_column(method, X):
     """Errors of the cells in the order of the columns, being missing included."""
     modality = method.modality_
-    _, errors = cell_errors(method, X)
+    _, errors = errors_without_gaps(method, X)
     by_column = np.empty((len(next(iter(errors.values()))), modality.n_features_))
     if "missing" in errors:
         errors["numbers"][:, modality.missing_columns_] += errors["missing"]

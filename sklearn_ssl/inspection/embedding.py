@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_ssl._labels import find_unlabeled, settle_marker, take_labels
+from sklearn_ssl._labels import find_unlabeled, one_column, settle_marker, take_labels
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import begin_plot, shorten
 from sklearn_ssl.inspection._rows import looks
@@ -24,7 +24,7 @@ class EmbeddingDisplay:
     ----------
     positions : ndarray of shape (n, 2)
         Where each row is on the map.
-    y : array-like of shape (n,) or None, default=None
+    y : array-like of shape (n,) or (n, 1), or None, default=None
         Classes or numbers; rows marked as unlabelled are gray.
     images : ndarray of shape (n, height, width[, channels]) or None, default=None
         Images of the rows, in [0, 1]. As many as have room are drawn at their place.
@@ -98,7 +98,7 @@ class EmbeddingDisplay:
             A method or another transformer, or a Pipeline, ``SSLClassifier`` or search
             around one.
         X : what `estimator` reads
-        y : array-like of shape (n,) or None, default=None
+        y : array-like of shape (n,) or (n, 1), or None, default=None
             Classes or numbers for the colours.
         reducer : estimator or None, default=None
             ``fit_transform`` makes two columns from the features, for instance
@@ -124,6 +124,7 @@ class EmbeddingDisplay:
         Z = np.asarray(method.transform(X))
         if y is not None:
             check_consistent_length(Z, y)
+            y = one_column(y)
             unlabeled = settle_marker(y, unlabeled)
         rows = _thin(len(Z), max_rows)
         modality = getattr(method, "modality_", None)
@@ -162,7 +163,7 @@ class EmbeddingDisplay:
         Z : array-like of shape (n, d)
             Embedding; of two columns they are taken as they are, unless `reducer` is
             given.
-        y : array-like of shape (n,) or None, default=None
+        y : array-like of shape (n,) or (n, 1), or None, default=None
             Classes or numbers for the colours.
         reducer : estimator or None, default=None
             ``fit_transform`` makes two columns. ``None`` is ``PCA(2)``.
@@ -213,13 +214,14 @@ class EmbeddingDisplay:
         unlabeled = np.ones(len(self.positions), bool)
         if self.y is not None:
             check_consistent_length(self.positions, self.y)
-            unlabeled = find_unlabeled(self.y, self.unlabeled)
+            y = one_column(self.y)
+            unlabeled = find_unlabeled(y, self.unlabeled)
         if unlabeled.any():
             label = None if self.y is None else "no label"
             color = "C0" if self.y is None else _UNLABELED
             self._scatter(unlabeled, colors, color=color, label=label, **style)
         if not unlabeled.all():
-            self._scatter_labeled(np.asarray(self.y), ~unlabeled, colors, style)
+            self._scatter_labeled(y, ~unlabeled, colors, style)
         if self.images is not None:
             self._draw_thumbnails(colors)
         first, second = self.axis_labels

@@ -1,10 +1,13 @@
 """Which rows the embedding puts beside a row."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_consistent_length
 
-from sklearn_ssl._labels import find_unlabeled, settle_marker
+from sklearn_ssl._labels import find_unlabeled, one_column, settle_marker
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import (
     begin_plot,
@@ -13,7 +16,7 @@ from sklearn_ssl.inspection._drawing import (
     shorten,
     table_figsize,
 )
-from sklearn_ssl.inspection._rows import looks
+from sklearn_ssl.inspection._rows import looks, rows_or_spread
 
 
 class NeighborsDisplay:
@@ -106,10 +109,10 @@ class NeighborsDisplay:
             A method or another transformer, or a Pipeline, ``SSLClassifier`` or search
             around one.
         X : what `estimator` reads
-        y : array-like of shape (n,) or None, default=None
+        y : array-like of shape (n,) or (n, 1), or None, default=None
             Labels.
-        rows : int or array-like of int, default=5
-            Which rows, or how many at equal steps.
+        rows : int or array-like of int or bool, default=5
+            Which rows, by number or by a mask of all, or how many at equal steps.
         n_neighbors : int, default=7
             Neighbours of each.
         metric : str or callable, default="cosine"
@@ -126,6 +129,12 @@ class NeighborsDisplay:
         Returns
         -------
         display : NeighborsDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `rows` are no numbers, none, or such as X has not; if `n_neighbors` are
+            more than the other rows; or if y has several columns.
         """
         method, X = find_method(estimator, X)
         return cls._from_features(
@@ -160,10 +169,10 @@ class NeighborsDisplay:
             Embedding.
         X : array-like or DataFrame of n rows
             What the rows look like: images, of three or four dimensions, or a table.
-        y : array-like of shape (n,) or None, default=None
+        y : array-like of shape (n,) or (n, 1), or None, default=None
             Labels.
-        rows : int or array-like of int, default=5
-            Which rows, or how many at equal steps.
+        rows : int or array-like of int or bool, default=5
+            Which rows, by number or by a mask of all, or how many at equal steps.
         n_neighbors : int, default=7
             Neighbours of each.
         metric : str or callable, default="cosine"
@@ -180,6 +189,12 @@ class NeighborsDisplay:
         Returns
         -------
         display : NeighborsDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `rows` are no numbers, none, or such as X has not; if `n_neighbors` are
+            more than the other rows; or if y has several columns.
         """
         return cls._from_features(
             np.asarray(Z),
@@ -204,17 +219,17 @@ class NeighborsDisplay:
     ):
         if y is not None:
             check_consistent_length(Z, y)
+            y = one_column(y)
             unlabeled = settle_marker(y, unlabeled)
-        if np.ndim(rows) == 0:
-            rows = np.linspace(0, len(Z) - 1, min(rows, len(Z))).astype(int)
-        rows = np.asarray(rows)
+        rows = rows_or_spread(rows, len(Z))
+        _check_n_neighbors(n_neighbors, len(Z))
         neighbors, distances = _nearest_others(Z, rows, n_neighbors, metric)
         shown = np.column_stack([rows, neighbors])
         display = cls(
             rows,
             neighbors,
             distances,
-            y=None if y is None else np.asarray(y)[shown],
+            y=None if y is None else y[shown],
             **looks(X, shown, modality, max_columns),
             name=name,
             unlabeled=unlabeled,
@@ -269,10 +284,10 @@ class NeighborsDisplay:
             values = np.concatenate([blank, values], axis=2)
             names = ["label", *names]
         n_rows, n_lines, n_columns = texts.shape
-        ax = begin_plot(self, ax, table_figsize(n_rows * n_lines, n_columns))
+        texts, values = (part.reshape(-1, n_columns) for part in (texts, values))
+        ax = begin_plot(self, ax, table_figsize(texts))
         draw_cells(
-            ax,
-            *(part.reshape(-1, n_columns) for part in (texts, values)),
+            *(ax, texts, values),
             [
                 f"row {row}" if i == 0 else f"nearest {i}: {row}"
                 for shown in np.column_stack([self.rows, self.neighbors])
@@ -291,6 +306,15 @@ class NeighborsDisplay:
         unlabeled = find_unlabeled(self.y.ravel(), self.unlabeled)
         known = ~unlabeled.reshape(self.y.shape)
         return known & known[:, :1] & (self.y != self.y[:, :1])
+
+
+def _check_n_neighbors(n_neighbors, n):
+    check_number("n_neighbors", n_neighbors, Integral, 1)
+    if n_neighbors >= n:
+        raise ValueError(
+            f"n_neighbors={n_neighbors} is too many: of {n} rows each has {n - 1} "
+            "others. Pass fewer neighbors or more rows."
+        )
 
 
 def _nearest_others(Z, rows, n_neighbors, metric):

@@ -1,16 +1,26 @@
 """What the views do to rows."""
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from sklearn_ssl._probing import draw_views
+from sklearn_ssl._probing import draw_views, find_method
 from sklearn_ssl.inspection._drawing import (
     begin_plot,
     draw_cells,
     draw_image_grid,
     table_figsize,
 )
-from sklearn_ssl.inspection._rows import as_images, read_cells
+from sklearn_ssl.inspection._rows import (
+    MISSING,
+    as_images,
+    column_names,
+    decoded_texts,
+    find_grains,
+    given_texts,
+    rows_or_spread,
+    standardized,
+)
 
 
 class ViewsDisplay:
@@ -80,8 +90,8 @@ class ViewsDisplay:
             be untrained: ``max_epochs=0``.
         X : what `estimator` reads
             Views of tables borrow cells from all of its rows.
-        rows : int or array-like of int, default=4
-            Which rows, or how many at equal steps.
+        rows : int or array-like of int or bool, default=4
+            Which rows, by number or by a mask of all, or how many at equal steps.
         n_views : int, default=5
             Views of each row.
         max_columns : int, default=12
@@ -100,26 +110,26 @@ class ViewsDisplay:
         Raises
         ------
         TypeError
-            If `estimator` has no views, or of another kind of data.
+            If `estimator` has no views, or of another kind of data; or if `rows` are no
+            numbers.
+        ValueError
+            If `rows` are none, or such as X has not.
         """
-        if np.ndim(rows) == 0:
-            n = _num_samples(X)
-            rows = np.unique(np.linspace(0, n - 1, min(rows, n)).astype(int))
-        method, batch, views = draw_views(
-            estimator, X, np.asarray(rows), n_views, random_state
-        )
+        method, X = find_method(estimator, X)
+        rows = rows_or_spread(rows, _num_samples(X))
+        method, batch, views = draw_views(method, X, rows, n_views, random_state)
         kind, together = method.modality_.name, [batch, *views]
         title = repr(method.views_).split("(")[0] if name is None else name
         if kind == "image":
             pixels = np.stack([b["pixels"] for b in together], axis=1)
             display = cls(rows, images=as_images(pixels), name=title)
         elif kind == "table":
-            read = [read_cells(method.modality_, b) for b in together]
-            texts, values = (np.stack([r[k] for r in read], axis=1) for k in range(2))
+            modality = method.modality_
+            texts, values = _cells(modality, X, rows, together)
             display = cls(
                 rows,
                 cells=(texts[..., :max_columns], values[..., :max_columns]),
-                column_names=read[0][2][:max_columns],
+                column_names=column_names(modality)[:max_columns],
                 name=title,
             )
         else:
@@ -160,7 +170,7 @@ class ViewsDisplay:
         texts, values = self.cells
         n_rows, n_variants, n_columns = texts.shape
         n_lines = n_rows * n_variants
-        ax = begin_plot(self, ax, table_figsize(n_lines, n_columns))
+        ax = begin_plot(self, ax, table_figsize(texts.reshape(n_lines, n_columns)))
         kept = texts == texts[:, :1]
         kept[:, 0] = False
         names = [
@@ -176,3 +186,19 @@ class ViewsDisplay:
             faded=kept.reshape(n_lines, n_columns),
             rules=range(0, n_lines, n_variants),
         )
+
+
+def _cells(modality, X, rows, batches):
+    """Texts and numbers of rows and their views, of shape (n_rows, 1 + n_views, ...).
+
+    Cells are as X has them, decoded where a view put others in their place.
+    """
+    grains = find_grains(modality, X)
+    texts = [decoded_texts(modality, batch, grains) for batch in batches]
+    values = [standardized(modality, batch) for batch in batches]
+    texts, values = np.stack(texts, axis=1), np.stack(values, axis=1)
+    equal = (values == values[:, :1]) | np.isnan(values) & np.isnan(values[:, :1])
+    equal &= texts == texts[:, :1]
+    given = given_texts(modality, _safe_indexing(X, rows))
+    texts = np.where(equal, given[:, None], texts)
+    return texts, np.where(texts == MISSING, np.nan, values)

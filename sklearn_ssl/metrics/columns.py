@@ -66,14 +66,11 @@ def reconstruction_r2(estimator, X):
     (13,) True
     """
     method, X = find_autoencoder(estimator, X)
-    arrays, errors = cell_errors(method, X)
+    arrays, errors = errors_without_gaps(method, X)
     modality = method.modality_
     r2 = np.full(modality.n_features_, np.nan)
     for k, j in enumerate(modality.number_columns_):
-        present = np.ones(len(arrays["numbers"]), bool)
-        if k in modality.missing_columns_:
-            present = arrays["missing"][:, modality.missing_columns_.index(k)] == 0
-        x = arrays["numbers"][present, k]
+        x = arrays["numbers"][arrays["gaps"][:, k] == 0, k]
         # The mean of equal float32 is exact in float64: of a constant this is 0.
         total = x.var(dtype=np.float64) * len(x) if len(x) else 0.0
         r2[j] = _share_explained(errors["numbers"][:, k], total)
@@ -82,6 +79,29 @@ def reconstruction_r2(estimator, X):
         total = -(counts * np.log(counts / counts.sum())).sum()
         r2[j] = _share_explained(errors["categories"][:, k], total)
     return r2
+
+
+def errors_without_gaps(method, X):
+    """What ``cell_errors`` returns, with 0 where a number is missing.
+
+    So it is of columns with gaps in training. In others the network saw a value.
+
+    Parameters
+    ----------
+    method : fitted autoencoder
+    X : what `method` reads
+
+    Returns
+    -------
+    arrays, errors : dict of str to ndarray
+        Beside the numbers of `arrays` there are "gaps": 1 where they are missing.
+    """
+    arrays, errors = cell_errors(method, X)
+    if "numbers" in arrays:
+        arrays["gaps"] = method._read_with_gaps(X)["gaps"]
+        for k, column in enumerate(errors["numbers"].T):
+            column[arrays["gaps"][:, k] == 1] = 0
+    return arrays, errors
 
 
 def _share_explained(errors, total):

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ssl import Autoencoder, DenoisingAutoencoder, VariationalAutoencoder
 from sklearn_ssl.encoders import MLP
+from sklearn_ssl.modalities import streaming
 from tests.helpers import fitted, make, make_data, take
 
 AUTOENCODERS = [Autoencoder, DenoisingAutoencoder, VariationalAutoencoder]
@@ -84,6 +85,54 @@ def test_scores_of_images(cls):
     pixels = (batch["pixels"].numpy() - modality.mean_) / modality.std_
     expected = -((output - pixels) ** 2).mean(axis=(1, 2, 3))
     assert_allclose(estimator.score_samples(X), expected, rtol=1e-4)
+
+
+@every_autoencoder
+def test_what_stands_for_a_missing_number_has_no_error(cls):
+    X = make_data("table")[:50].copy()
+    estimator = fitted(cls, "table")
+    X.loc[::3, "a"] = np.nan  # a column without gaps in training
+    X.loc[::4, "c"] = np.nan  # and one with some
+    batch, output = decode(estimator, X)
+    errors = errors_of_table(estimator.modality_, batch, output)
+    assert (errors[::3, 0] > 0).all() and (errors[::4, 2] == 0).all()
+    errors[::3, 0] = 0
+    assert_allclose(estimator.score_samples(X), -errors.mean(axis=1), rtol=1e-5)
+    # A row with nothing but text has the error of its text and of being empty alone.
+    X[list("abcdef")] = np.nan
+    batch, output = decode(estimator, X)
+    errors = errors_of_table(estimator.modality_, batch, output)
+    expected = -errors[:, 6:].sum(axis=1) / errors.shape[1]
+    assert_allclose(estimator.score_samples(X), expected, rtol=1e-5)
+
+
+def test_missing_numbers_of_large_tables(monkeypatch, tmp_path):
+    X = make_data("table", 1500).drop(columns="city").to_numpy()
+    estimator = make(Autoencoder).fit(X)
+    X = X.copy()
+    X[::5, 4] = np.nan
+    scores = estimator.score_samples(X)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    monkeypatch.setattr(type(estimator.modality_), "to_arrays", None)  # is not called
+    monkeypatch.setattr(streaming, "_LARGEST_COPY", 0)
+    for rows in X, mapped:
+        assert_array_equal(estimator.score_samples(rows), scores, strict=True)
+
+
+def test_missing_numbers_change_nothing_else():
+    X = make_data("table").dropna(axis=1)
+    estimator = make(Autoencoder).fit(X)
+    expected, embedding = estimator.score_samples(X), estimator.transform(X)
+    X = X.copy()
+    X.loc[7, "a"] = np.nan
+    others = np.arange(len(X)) != 7
+    assert_array_equal(estimator.score_samples(X)[others], expected[others])
+    assert_array_equal(estimator.transform(X)[others], embedding[others])
+    weights = pickle.dumps(estimator._network.state())
+    estimator.score_samples(X)
+    assert pickle.dumps(estimator._network.state()) == weights
+    assert estimator.modality_.missing_columns_ == []
 
 
 @pytest.mark.parametrize("modality", Autoencoder.modalities)

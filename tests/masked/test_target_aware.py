@@ -300,12 +300,18 @@ def test_what_pretrains_without_labels_refuses_it(wine, monkeypatch):
     X, y, few = wine
     monkeypatch.setattr(SCARF, "fit", lambda *args, **kwargs: pytest.fail("trained"))
     for estimator in SSLClassifier, SSLRegressor:
-        with pytest.raises(TypeError, match=r"uses labels, and .* FrozenEstimator"):
-            estimator(aware()).fit(X, few)
+        with pytest.raises(
+            TypeError, match=r"uses labels, of which .* FrozenEstimator"
+        ):
+            estimator(aware(), fine_tune=True).fit(X, few)
     with pytest.raises(TypeError, match="'MaskedFeatures' uses labels"):
         AutoSSL(methods=[make(SCARF), aware()]).fit(X, y)
     estimators = {"a": make_pipeline(aware(), LogisticRegression())}
     with pytest.raises(ValueError, match="'a' uses labels"):
         label_efficiency_curve(estimators, X, y)
+    given = SSLClassifier(aware()).fit(X, few)
+    assert_array_equal(
+        given.transformer_.transform(X), aware().fit(X, few).transform(X)
+    )
     plain = make(MaskedFeatures)
     assert SSLClassifier(plain).fit(X, few).score(X, y) > 0.9

@@ -73,6 +73,36 @@ def test_what_stands_for_a_missing_number_does_not_count(answer, mixed):
     assert_allclose(r2[mixed.columns.get_loc("age")], 1)
 
 
+def test_gaps_that_training_had_not_do_not_count(answer, mixed):
+    X = mixed.assign(height=mixed["height"].where(np.arange(len(mixed)) % 3 > 0))
+
+    def only_present(x):
+        return torch.where(x == 0, 9.0, x)
+
+    r2 = answer(only_present, torch.zeros_like, torch.zeros_like, X)
+    assert_allclose(r2[mixed.columns.get_loc("height")], 1)
+    # As of the rows where it is present alone.
+    autoencoder = make(Autoencoder, max_epochs=0).fit(mixed)
+    for rows in X, pl.from_pandas(X), pa.table(X):
+        j = mixed.columns.get_loc("height")
+        actual = reconstruction_r2(autoencoder, rows)[j]
+        present = reconstruction_r2(autoencoder, X.dropna(subset="height"))[j]
+        assert actual == pytest.approx(present, rel=1e-9)
+
+
+def test_gaps_in_large_tables(tmp_path, monkeypatch):
+    autoencoder = make(Autoencoder).fit(WINE)
+    X = WINE.copy()
+    X[::4, 3] = np.nan
+    expected = reconstruction_r2(autoencoder, X)
+    np.save(tmp_path / "X.npy", X)
+    monkeypatch.setattr(Tabular, "to_arrays", None)  # is not called
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert_array_equal(reconstruction_r2(autoencoder, mapped), expected)
+    pipeline = make_pipeline("passthrough", autoencoder)
+    assert_array_equal(reconstruction_r2(pipeline, mapped), expected)
+
+
 def test_constant_columns_have_none(answer, mixed):
     for height in np.linspace(150, 190, 10):
         X = mixed[1:].assign(age=np.nan, pet="cat", height=height)
