@@ -74,9 +74,19 @@ class Neighbors:
 
     def _search(self, rows, columns):
         distance = torch.cdist(columns, self.columns).to(rows.device)
-        itself = rows[:, None] == self.candidates
-        distance.masked_fill_(itself, torch.inf)
-        # Of equally near rows each row prefers others, lest a few be all rows' nearest.
+        # Among two more are the row itself, if it is a candidate, and what tells a tie.
+        nearest = distance.topk(self.n_neighbors + 2, largest=False)
+        found = self.candidates[nearest.indices]
+        itself_last = (found == rows[:, None]).int().argsort(dim=1, stable=True)
+        found = found.gather(1, itself_last[:, : self.n_neighbors])
+        tied = (nearest.values[:, 1:] == nearest.values[:, :-1]).any(dim=1)
+        if tied.any():
+            found[tied] = self._search_ties(rows[tied], distance[tied])
+        return found
+
+    def _search_ties(self, rows, distance):
+        """Of equally near rows each prefers others, lest a few be all rows' nearest."""
+        distance.masked_fill_(rows[:, None] == self.candidates, torch.inf)
         order = self.orders[rows % len(self.candidates)]
         nearest = distance.gather(1, order).topk(self.n_neighbors, largest=False)
         return self.candidates[order.gather(1, nearest.indices)]

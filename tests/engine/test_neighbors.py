@@ -74,6 +74,16 @@ def test_equally_near_rows_take_turns():
     assert np.bincount(found.ravel(), minlength=90).max() <= 15
 
 
+@pytest.mark.parametrize("n_equal", [1, 3])
+def test_the_order_among_equals_changes_nothing_elsewhere(n_equal):
+    task = task_of(np.repeat(WINE[::2], n_equal, axis=0)[:150])
+    columns, found = columns_of(task), Neighbors(task, 5)
+    distance = torch.cdist(columns, found.columns)
+    assert (len(distance.unique(dim=0)) < len(distance)) == (n_equal > 1)
+    expected = found._search_ties(task.rows, distance)
+    assert_array_equal(found._search(task.rows, columns), expected)
+
+
 @pytest.mark.parametrize(("n", "k"), [(2, 0), (3, 1), (4, 1), (5, 2), (12, 5)])
 def test_neighbours_are_at_most_half_of_the_others(n, k):
     assert nearest(WINE[:n], 9 if n < 12 else 5)[1].shape == (n, k)
