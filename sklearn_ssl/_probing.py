@@ -171,8 +171,9 @@ def cell_errors(method, X):
     Returns
     -------
     arrays, errors : dict of str to ndarray
-        Cells as the network sees them, and their errors: "numbers", "missing" and
-        "categories", as far as there are any.
+        Cells as the network sees them, "numbers" and "categories", and "gaps": 1 where
+        a number is missing; and errors: of "numbers", 0 in gaps, "missing" and
+        "categories". All as far as there are any.
 
     Raises
     ------
@@ -184,13 +185,18 @@ def cell_errors(method, X):
             "This needs the columns of a table, but what was fitted reads "
             f"{method.modality_.name!r}."
         )
-    arrays = method._read(method.modality_, X)
+    modality, arrays = method.modality_, method._read_with_gaps(X)
     errors = method._network.map_rows(
         lambda task, batch: task.method._cell_errors(task, batch), arrays
     )
-    ends = np.cumsum([array.shape[1] for array in arrays.values()])
-    parts = np.split(errors, ends[:-1], axis=1)
-    return arrays, dict(zip(arrays, parts, strict=True))
+    columns = {
+        "numbers": modality.number_columns_,
+        "missing": modality.missing_columns_,
+        "categories": modality.category_columns_,
+    }
+    widths = {kind: len(some) for kind, some in columns.items() if some}
+    parts = np.split(errors, np.cumsum([*widths.values()])[:-1], axis=1)
+    return arrays, dict(zip(widths, parts, strict=True))
 
 
 def restore_images(method, X):

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from sklearn_ssl._probing import find_autoencoder, restore_images
+from sklearn_ssl._probing import cell_errors, find_autoencoder, restore_images
 from sklearn_ssl.inspection._drawing import (
     begin_plot,
     draw_cells,
@@ -18,7 +18,6 @@ from sklearn_ssl.inspection._rows import (
     given_texts,
     looks,
 )
-from sklearn_ssl.metrics.columns import errors_without_gaps
 
 # Times the column's usual error, beyond which a cell stands out.
 _STANDS_OUT = 2.0
@@ -192,7 +191,7 @@ def _cells(method, X, rows, max_columns):
 def _errors_by_column(method, X):
     """Errors of the cells in the order of the columns, being missing included."""
     modality = method.modality_
-    _, errors = errors_without_gaps(method, X)
+    _, errors = cell_errors(method, X)
     by_column = np.empty((len(next(iter(errors.values()))), modality.n_features_))
     if "missing" in errors:
         errors["numbers"][:, modality.missing_columns_] += errors["missing"]

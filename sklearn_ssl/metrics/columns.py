@@ -66,7 +66,7 @@ def reconstruction_r2(estimator, X):
     (13,) True
     """
     method, X = find_autoencoder(estimator, X)
-    arrays, errors = errors_without_gaps(method, X)
+    arrays, errors = cell_errors(method, X)
     modality = method.modality_
     r2 = np.full(modality.n_features_, np.nan)
     for k, j in enumerate(modality.number_columns_):
@@ -79,29 +79,6 @@ def reconstruction_r2(estimator, X):
         total = -(counts * np.log(counts / counts.sum())).sum()
         r2[j] = _share_explained(errors["categories"][:, k], total)
     return r2
-
-
-def errors_without_gaps(method, X):
-    """What ``cell_errors`` returns, with 0 where a number is missing.
-
-    So it is of columns with gaps in training. In others the network saw a value.
-
-    Parameters
-    ----------
-    method : fitted autoencoder
-    X : what `method` reads
-
-    Returns
-    -------
-    arrays, errors : dict of str to ndarray
-        Beside the numbers of `arrays` there are "gaps": 1 where they are missing.
-    """
-    arrays, errors = cell_errors(method, X)
-    if "numbers" in arrays:
-        arrays["gaps"] = method._read_with_gaps(X)["gaps"]
-        for k, column in enumerate(errors["numbers"].T):
-            column[arrays["gaps"][:, k] == 1] = 0
-    return arrays, errors
 
 
 def _share_explained(errors, total):

@@ -23,11 +23,11 @@ class SSLClassifier(SemiSupervised, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     transformer : transformer
-        A method of this package; any other transformer serves as a baseline. One
-        that uses labels, such as :class:`AutoSSL`, is given them. Wrapped
+        A method of this package; any other transformer serves as a baseline. Wrapped
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
         pretrained again; rows without labels have no use then, but for
         ``FineTuning(consistency=...)``.
+        One that uses labels, such as :class:`AutoSSL`, is given those known.
     estimator : classifier or None, default=None
         Fitted on the features of the labelled rows. ``None`` stands for
         ``LogisticRegression(max_iter=1000)``.

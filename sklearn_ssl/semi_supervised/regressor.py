@@ -17,11 +17,13 @@ class SSLRegressor(SemiSupervised, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     transformer : transformer
-        A method of this package; any other transformer serves as a baseline. One
-        that uses labels, such as :class:`AutoSSL`, is given them. Wrapped
+        A method of this package; any other transformer serves as a baseline. Wrapped
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
         pretrained again; rows without targets have no use then, but for
         ``FineTuning(consistency=...)``.
+        One that uses labels, such as :class:`AutoSSL`, is given those known; it
+        takes whole numbers for classes, unless it is told, as
+        ``AutoSSL(estimator=Ridge())`` is.
     estimator : regressor or None, default=None
         Fitted on the features of the rows that have a target: one that is not NaN or,
         in a y of objects, None or NA. ``None`` stands for ``Ridge()``.
