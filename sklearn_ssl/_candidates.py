@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._frozen import thaw
 from sklearn_ssl.base import SSLTransformer
@@ -96,7 +99,23 @@ def reads_table(method, X):
 
 
 def check_methods(methods):
-    """Check the parameters of all, before the first of them is trained for long.
+    """Check the parameters of all, and that those that are frozen are fitted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the name of the method.
+    """
+    for name, method in methods.items():
+        with _named(name):
+            if isinstance(method, SSLTransformer):
+                method._check_parameters()
+            elif isinstance(method, FrozenEstimator):
+                check_is_fitted(thaw(method))
+
+
+def rehearse(methods, X):
+    """Let all read X and build what they would train, before the first is trained.
 
     Raises
     ------
@@ -105,10 +124,17 @@ def check_methods(methods):
     """
     for name, method in methods.items():
         if isinstance(method, SSLTransformer):
-            try:
-                method._check_parameters()
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{name}: {error}") from error
+            rehearsal = clone(method)
+            with _named(name):
+                rehearsal._start(rehearsal._read_training_rows(X, None), None)
+
+
+@contextmanager
+def _named(name):
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def by_name(methods, taken=(RAW,)):

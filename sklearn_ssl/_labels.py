@@ -59,7 +59,7 @@ def find_unlabeled(y, marker="auto"):
             stacklevel=2,
         )
         return _whole_rows(missing)
-    return _whole_rows(marked | missing)
+    return _whole_rows(marked | missing, by_number=marked.any())
 
 
 def take_labels(y, rows):
@@ -116,6 +116,15 @@ def uses_labels(transformer):
         return any(uses_labels(step) for _, step in transformer.steps)
     frozen = isinstance(transformer, FrozenEstimator)
     return not frozen and bool(getattr(transformer, "_uses_labels", False))
+
+
+def set_marker(transformer, marker):
+    """Tell what uses labels, in place, which mark its y has for rows without one."""
+    if isinstance(transformer, Pipeline):
+        for _, step in transformer.steps:
+            set_marker(step, marker)
+    elif uses_labels(transformer):
+        transformer.set_params(unlabeled=marker)
 
 
 def marker_of_targets(y, marker="auto"):
@@ -184,13 +193,14 @@ def _check_text(y):
         )
 
 
-def _whole_rows(unlabeled):
+def _whole_rows(unlabeled, by_number=False):
     if unlabeled.ndim == 1:
         return unlabeled
     partly = unlabeled.any(axis=1) & ~unlabeled.all(axis=1)
     if partly.any():
+        remedy = "; unlabeled=None takes the mark for a class" if by_number else ""
         raise ValueError(
             f"Row {int(partly.argmax())} of y has a label in some outputs alone. Mark "
-            "all outputs of a row or none; unlabeled=None takes -1 for a class."
+            f"all outputs of a row or none{remedy}."
         )
     return unlabeled.all(axis=1)

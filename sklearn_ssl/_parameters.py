@@ -165,7 +165,7 @@ def check_number(name, value, kind, low, high=None, *, strict=False, words=()):
     if (value is None or isinstance(value, str)) and value in words:
         return
     ok = isinstance(value, kind) and not isinstance(value, bool | np.bool_)
-    ok = ok and np.isfinite(value)
+    ok = ok and (isinstance(value, Integral) or np.isfinite(value))
     if ok and strict:
         ok = value > low and (high is None or value < high)
     elif ok:

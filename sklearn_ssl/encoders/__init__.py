@@ -301,7 +301,12 @@ def build_network(encoder, inputs, shape):
     asked = inspect.signature(encoder.build).parameters
     known = {"columns": "columns_of_output", "bin_edges": "bin_edges"}
     told = {name: getattr(inputs, known[name], None) for name in known if name in asked}
-    return encoder.build(shape, **told)
+    network = encoder.build(shape, **told)
+    if not hasattr(network, "state_dict"):
+        raise TypeError(
+            f"{encoder!r} must make an nn.Module, but returned {network!r}."
+        )
+    return network
 
 
 def _number_embedding(encoder, n_inputs, columns, bin_edges):

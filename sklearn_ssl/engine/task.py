@@ -111,8 +111,15 @@ class Task(nn.Module):
     def view(self, batch, views=None):
         """One random view of a batch, by the task's views or others."""
         device = next(iter(batch.values())).device.type
+        views = views or self.views
         with torch.no_grad(), torch.autocast(device, enabled=False):
-            return (views or self.views)(batch, self.source, self.generator)
+            view = views(batch, self.source, self.generator)
+        if not isinstance(view, dict) or not all(map(torch.is_tensor, view.values())):
+            raise TypeError(
+                f"views={views!r} must return a dict of tensors, as the batch is that "
+                f"they are given, but returned {view!r}."
+            )
+        return view
 
     def embed(self, *batches):
         """The encoder's output for one or more batches, stacked, in one pass."""

@@ -70,8 +70,8 @@ class MaskedFeatures(DenoisingAutoencoder):
     zeros: nothing is known. Left out are replacements that come from rows of another
     target, which [1]_ also tries, and the supervised loss beside the pretext ("+ sup").
 
-    :class:`SSLClassifier` and :class:`SSLRegressor` pretrain without labels: fit this
-    first, on all rows and the labels known, and pass
+    :class:`SSLClassifier` and :class:`SSLRegressor` give it the labels known, but for
+    ``fine_tune``: fit this first then, and pass
     :class:`~sklearn.frozen.FrozenEstimator` of it.
 
     References

@@ -2,6 +2,7 @@
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ssl.modalities.columns import as_frame, kinds_of_cells
@@ -24,7 +25,8 @@ def with_unlabeled(X, X_unlabeled):
             f"X_unlabeled has {_num_samples(X)} rows, as many as X: cross-validation "
             "would cut, or has cut, it into folds as if each of its rows belonged to "
             "the row of X beside it. Put its rows below those of X instead (in y, mark "
-            "them as unlabelled), or leave one out."
+            "them as unlabelled), or leave one out, also if it is the training rows of "
+            "a fold that happen to be as many."
         )
     return stacked
 
@@ -40,6 +42,11 @@ def concat_rows(X, X_unlabeled):
         If the kinds of data, the columns or the types of the columns differ.
     """
     both = X, X_unlabeled
+    if any(map(issparse, both)):
+        raise TypeError(
+            "Sparse data was passed, but dense data is required. Use '.toarray()' to "
+            "convert X and X_unlabeled to dense arrays."
+        )
     first, second = as_frame(X), as_frame(X_unlabeled, "X_unlabeled")
     if not any(isinstance(data, nw.DataFrame) for data in (first, second)):
         if not all(isinstance(data, np.ndarray) for data in both):

@@ -1,10 +1,11 @@
 """Representations side by side, under one classifier, with the noise."""
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import stats
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -19,12 +20,13 @@ from sklearn_ssl._candidates import (
     check_methods,
     raw_like,
     reads_table,
+    rehearse,
 )
-from sklearn_ssl._labels import one_column
+from sklearn_ssl._labels import one_column, uses_labels
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
-from sklearn_ssl.model_selection.curve import label_efficiency_curve
+from sklearn_ssl.model_selection.curve import label_efficiency_curve, resolve_splitter
 
 _PCA, _UNTRAINED = "PCA", "untrained"
 _VARIANCE = 0.95  # that PCA keeps
@@ -69,8 +71,8 @@ def compare_representations(
         Fitted on each representation. ``None`` stands for
         ``LogisticRegression(max_iter=1000)``.
     train_size : int, float or None, default=None
-        Labelled rows that it is shown, or their share of the most that a fold has. Let
-        it be the number that you will have. ``None``: all.
+        Labelled rows that it is shown, or their share of those in the smallest fold.
+        Let it be the number that you will have. ``None``: as many as that has.
     groups : array-like of shape (n,) or None, default=None
         For a `cv` that splits by groups.
     cv : int or splitter, default=5
@@ -172,6 +174,10 @@ def compare_representations(
     if classifier is None:
         classifier = LogisticRegression(max_iter=1000)
     y = one_column(y)
+    cv = resolve_splitter(cv, is_classifier(classifier))
+    n_folds = sum(1 for _ in copy.deepcopy(cv).split(X, y, groups))
+    if n_folds < 2:
+        raise ValueError(f"Noise is estimated from two folds or more, got {n_folds}.")
     estimators, shared = _representations(methods, X, classifier)
     curve = label_efficiency_curve(
         shared,
@@ -185,7 +191,6 @@ def compare_representations(
         verbose=verbose,
         random_state=random_state,
     )
-    n_folds = len(curve.n_test)
     scores = {
         name: values.reshape(n_folds, -1).mean(axis=1)
         for name, values in curve.test_scores.items()
@@ -240,7 +245,15 @@ def _representations(methods, X, classifier):
     """Pipelines to hand out, and the same to score, which share pretrainings."""
     methods = by_name(methods, (RAW, _PCA, _UNTRAINED))
     check_methods(methods)
+    for name, method in methods.items():
+        if uses_labels(method):
+            raise ValueError(
+                f"{name!r} uses labels, and methods are pretrained without them here. "
+                "Compare transformers that use none."
+            )
     raw = raw_like(methods)
+    clone(raw)._read_training_rows(X, None)  # what is wrong with X is no method's fault
+    rehearse(methods, X)
     pca = make_pipeline(clone(raw), PCA(_VARIANCE, svd_solver="full"), classifier)
     estimators = {RAW: make_pipeline(raw, classifier), _PCA: pca}
     shared = dict(estimators)

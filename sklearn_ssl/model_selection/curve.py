@@ -144,7 +144,7 @@ def label_efficiency_curve(
         raise TypeError(f"scoring must be a name, a scorer or None, got {scoring!r}.")
     X, y, groups = indexable(X, y, groups)
     stratify = is_classifier(_last_step(next(iter(estimators.values()))))
-    splitter = _resolve_splitter(cv, stratify)
+    splitter = resolve_splitter(cv, stratify)
     labeled = splitter._find_labeled(y)
     folds = list(splitter.split(X, y, groups))
     labels = [take_labels(y, train[labeled[train]]) for train, _ in folds]
@@ -175,7 +175,8 @@ def label_efficiency_curve(
     return curve
 
 
-def _resolve_splitter(cv, classify):
+def resolve_splitter(cv, classify):
+    """The splitter of rows partly labelled that ``cv`` stands for."""
     given = UnlabeledSplit(5 if cv is None else cv)
     if isinstance(cv, UnlabeledSplit):
         given = cv

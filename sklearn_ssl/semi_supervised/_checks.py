@@ -1,13 +1,19 @@
 """Checks of the two steps and of their fit to y, before the first is trained."""
 
+from collections.abc import Mapping
+
+import numpy as np
 from sklearn.ensemble import BaggingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d, get_tags
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
+
+from sklearn_ssl.base import SSLTransformer
 
 # They fit several outputs, though their tags do not say so.
 _MULTI_OUTPUT_WITHOUT_TAG = BaggingRegressor, MLPRegressor
@@ -39,8 +45,14 @@ def check_step_two(estimator, *kinds):
     _check_values(estimator)
 
 
-def check_takes_weights(estimator):
-    """Raise TypeError if it does not."""
+def check_weights(estimator, labels, sample_weight):
+    """Raise ValueError for bad weights of rows or classes, TypeError for needless."""
+    class_weight = getattr(_last(estimator), "class_weight", None)
+    if isinstance(class_weight, Mapping) and labels.ndim == 1:
+        compute_class_weight(class_weight, classes=np.unique(labels), y=labels)
+    if sample_weight is None:
+        return
+    _check_sample_weight(sample_weight, labels)
     if not has_fit_parameter(estimator, "sample_weight"):
         raise TypeError(
             f"estimator={estimator!r} takes no sample_weight. Leave the weights out, "
@@ -98,9 +110,11 @@ def _check_instance(name, part):
 
 
 def _check_values(estimator):
-    """Check parameters, nested ones too, where scikit-learn knows their bounds."""
+    """Check parameters, nested ones too, where their bounds are known."""
     if hasattr(estimator, "_parameter_constraints"):
         estimator._validate_params()
+    if isinstance(estimator, SSLTransformer):
+        estimator._check_parameters()
     # Candidates of a search may replace what is inside; what is frozen is not fitted.
     if isinstance(estimator, BaseSearchCV | FrozenEstimator):
         return

@@ -4,6 +4,8 @@ import math
 from statistics import NormalDist
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from sklearn_ssl._paired import corrected_error
@@ -62,6 +64,16 @@ def choose(scores, base, n_train, n_test, prior_labels):
         if gains[name] > thresholds[name]
     }
     return max(passing, key=passing.get, default=base), gains, thresholds
+
+
+def suits(judge, Z, labels, scoring):
+    """Whether a judge can be fitted to all labelled rows, and scored on them."""
+    try:
+        fitted = clone(judge).fit(Z, labels)
+        check_scoring(fitted, scoring)(fitted, Z, labels)
+    except Exception:  # whatever it is, `fit` has raised the like before
+        return False
+    return True
 
 
 def inner_folds(labels, n_folds, classify, seed):

@@ -20,7 +20,7 @@ from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like
+from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like, rehearse
 from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import (
     find_unlabeled,
@@ -34,8 +34,8 @@ from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
 from sklearn_ssl.semi_supervised._checks import check_step_two
-from sklearn_ssl.semi_supervised._choice import choose, inner_folds
-from sklearn_ssl.semi_supervised.base import seeded
+from sklearn_ssl.semi_supervised._choice import choose, inner_folds, suits
+from sklearn_ssl.semi_supervised.base import seed_of, seeded
 
 _MANY_CLASSES = 20
 _METHODS = {
@@ -138,7 +138,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     The rows that the inner folds test were pretrained on, without labels, as unlabelled
     rows are. An outer cross-validation of the whole Pipeline remains honest.
 
-    Of classes with fewer labelled rows than there are folds, none has a say.
+    Of classes with fewer labelled rows than there are folds, none has a say. Where
+    `estimator` can be fitted to all labelled rows but not to those of a fold, which are
+    fewer, the raw columns stay, with a warning.
 
     A method without gain is taken in about one case of four or fewer, one of several
     more often. What that costs is little where its features have the raw columns beside
@@ -227,7 +229,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inside = get_tags(next(iter(self._methods().values())))
+        try:
+            inside = get_tags(next(iter(self._methods().values())))
+        except (TypeError, ValueError):
+            return tags  # `fit` says what is wrong; to show it is not to fit it
         tags.input_tags = copy.copy(inside.input_tags)
         tags.input_tags.sparse = False
         tags.transformer_tags = copy.copy(inside.transformer_tags)
@@ -246,7 +251,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_methods(methods)
         candidates = {RAW: raw_like(methods, self.modality), **methods}
         rows, labels = self._labels(y)
-        seed = self._seed()
+        seed = seed_of(self.random_state)
         judge = seeded(self._judge(labels), seed)
         if is_classifier(judge) and len(labels):
             check_classification_targets(labels)
@@ -268,6 +273,17 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         scale, scale_scores = 1.0, {}
         # The raw columns come first: scoring or labels that do not suit the estimator
         # raise before anything is trained.
+        if folds:
+            fitted[RAW] = seeded(candidates.pop(RAW), seed).fit(X_all)
+            Z = _features(fitted[RAW], X_labeled)
+            try:
+                scores[RAW] = judged(Z)
+            except ValueError as error:
+                if not suits(judge, Z, labels, scoring):
+                    raise
+                name, folds, candidates = RAW, [], {}
+                _warn_of_small_folds(judge, error)
+            rehearse(candidates, X_all)
         for key, candidate in candidates.items():
             fitted[key] = seeded(candidate, seed).fit(X_all, None)
             if folds:
@@ -318,13 +334,6 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             return Ridge()
         return LogisticRegression(max_iter=1000)
 
-    def _seed(self):
-        if self.random_state is None:
-            return None
-        from sklearn_ssl.engine.random import as_seed
-
-        return as_seed(self.random_state)
-
 
 def _check_no_labels_are_used(methods):
     for name, method in methods.items():
@@ -352,6 +361,16 @@ def _features(transformer, X):
             "hold transformers that return dense features, with sparse_output=False."
         )
     return np.asarray(Z)
+
+
+def _warn_of_small_folds(judge, error):
+    warn(
+        "The labelled rows are too few to choose by folds of them, to which "
+        f"estimator={judge!r} cannot be fitted ({error}). The raw columns are kept. "
+        "Label more rows, or pass an estimator that makes do with fewer.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _warn_of_rare_classes(labels, folds):

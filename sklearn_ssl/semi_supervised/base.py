@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -14,14 +15,15 @@ from sklearn.utils.validation import (
     check_memory,
 )
 
-from sklearn_ssl._labels import find_unlabeled, uses_labels
+from sklearn_ssl._labels import find_unlabeled, set_marker, uses_labels
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities.concat import with_unlabeled
 from sklearn_ssl.semi_supervised._checks import (
     check_outputs,
     check_step_two,
-    check_takes_weights,
     check_transformer,
+    check_weights,
 )
 from sklearn_ssl.semi_supervised._memory import pretrain
 from sklearn_ssl.semi_supervised.fine_tuning import (
@@ -159,8 +161,7 @@ class SemiSupervised:
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # of an earlier fit, which may have had others
         if settings is None:
-            if weights is not None:
-                check_takes_weights(self._step_two())
+            check_weights(self._step_two(), labels, weights)
             self._fit_transformer(X, X_unlabeled, rows, labels)
             self._fit_estimator(X_labeled, labels, weights)
         else:
@@ -175,8 +176,10 @@ class SemiSupervised:
         self.transformer_ = self._seeded(self.transformer)
         X_all = with_unlabeled(X, X_unlabeled)
         if not isinstance(self.transformer, FrozenEstimator):
-            has_use = uses_labels(self.transformer)
-            y = _marked(labels, rows, _num_samples(X_all)) if has_use else None
+            y = None
+            if uses_labels(self.transformer):
+                y, marker = _marked(labels, rows, _num_samples(X_all))
+                set_marker(self.transformer_, marker)
             memory = check_memory(self.memory)
             self.transformer_ = pretrain(self.transformer_, X_all, y, memory)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -212,11 +215,7 @@ class SemiSupervised:
         return super().score(X, labels, sample_weight)
 
     def _seed(self):
-        if self.random_state is None:
-            return None
-        from sklearn_ssl.engine.random import as_seed
-
-        return as_seed(self.random_state)
+        return seed_of(self.random_state)
 
     def _seeded(self, estimator):
         """A clone, with the random state of this estimator if that has one."""
@@ -232,6 +231,23 @@ class SemiSupervised:
     def _apply(self, method, X):
         check_is_fitted(self)
         return getattr(self.estimator_, method)(self._features(X))
+
+
+def seed_of(random_state):
+    """One seed for what is inside; None leaves that as it is.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn would refuse it.
+    """
+    if random_state is None:
+        return None
+    if not isinstance(random_state, np.random.RandomState | np.random.Generator):
+        check_number("random_state", random_state, Integral, 0, 2**32 - 1)
+    from sklearn_ssl.engine.random import as_seed
+
+    return as_seed(random_state)
 
 
 def seeded(estimator, seed):
@@ -251,14 +267,14 @@ def _labelled_rows(unlabeled):
 
 
 def _marked(labels, rows, n):
-    """Labels of n rows, with what is no label anywhere in rows that have none."""
+    """Labels of n rows, with what is no label anywhere in others, and that mark."""
     if len(rows) == n:
-        return labels
+        return labels, None
     is_float = labels.dtype.kind == "f"
     mark, dtype = (np.nan, float) if is_float else (None, object)
     y = np.full((n, *labels.shape[1:]), mark, dtype)
     y[rows] = labels
-    return y
+    return y, np.nan
 
 
 def _take(rows, n, *arrays):

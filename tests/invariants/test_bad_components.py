@@ -144,3 +144,15 @@ def test_channels_of_images(channels, assert_refused):
 def test_shape_of_images(shape, assert_refused):
     estimator = make(SimCLR, modality=Image(shape=shape))
     assert_refused(estimator, images().reshape(-1, 64), "modality: shape")
+
+
+def test_factory_that_makes_no_network():
+    with pytest.raises(TypeError, match=r"must make an nn\.Module, but returned None"):
+        make(SCARF, encoder=lambda: None).fit(rows())
+
+
+@pytest.mark.parametrize("returned", [None, {"numbers": np.zeros((60, 13))}])
+def test_views_that_return_no_batch(returned):
+    estimator = make(SCARF, views=lambda batch, source, generator: returned)
+    with pytest.raises(TypeError, match=r"views=.* must return a dict of tensors"):
+        estimator.fit(rows())

@@ -43,6 +43,7 @@ def test_every_kind_of_random_state(cls, modality):
 
     for kind in np.random.RandomState, np.random.default_rng:
         assert_same_fit(fit(kind(3)), fit(kind(3)), X)
+    assert_same_fit(fit(2**70), fit(2**70), X)  # of `secrets.randbits(128)`
     assert fit(None).loss_curve_ != fit(None).loss_curve_
 
 

@@ -58,6 +58,22 @@ def losses(monkeypatch):
     return found
 
 
+def test_inside_step_two_the_outer_mark_counts(wine, monkeypatch):
+    """-1 is a class or a target where the classifier or regressor says so."""
+    X, y, _ = wine
+    seen = []
+
+    def noting(columns, rows, *args, **kwargs):
+        seen.append(len(rows))
+        return expected_targets(columns, rows, *args, **kwargs)
+
+    monkeypatch.setattr("sklearn_ssl._expected_targets.expected_targets", noting)
+    SSLClassifier(aware(), unlabeled=None).fit(X, y - 1)
+    SSLRegressor(aware()).fit(X, y - 1.0)
+    SSLRegressor(aware()).fit(X, np.where(y == 2, np.nan, y - 1))
+    assert seen == [len(y), len(y), (y != 2).sum()]
+
+
 # What the head sees -------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_matrix
 
 from sklearn_ssl import SCARF
 from sklearn_ssl.modalities import Tabular, concat_rows
@@ -38,6 +39,17 @@ def test_concat_frames(library):
         concat_rows(first, library({"a": [1], "b": [1]}))
     with pytest.raises(ValueError, match=r"differ in the type of \['a'\]. Cast"):
         concat_rows(first, library({"a": ["x"], "b": ["z"]}))
+
+
+def test_sparse_rows_are_refused():
+    for both in (
+        (csr_matrix, csr_matrix),
+        (csr_matrix, np.asarray),
+        (np.asarray, csr_matrix),
+    ):
+        X, more = (kind(np.ones((n, 2))) for kind, n in zip(both, (3, 2), strict=True))
+        with pytest.raises(TypeError, match=r"Sparse data was passed.*toarray\(\)"):
+            SCARF().fit(X, X_unlabeled=more)
 
 
 DATES = pd.to_datetime(["2020-01-01", "2021-01-01"])

@@ -22,10 +22,11 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from sklearn_ssl import SCARF, AutoSSL, SimCLR
+from sklearn_ssl import SCARF, AutoSSL, MaskedFeatures, SimCLR
 from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl.model_selection import UnlabeledSplit, compare_representations
+from sklearn_ssl.views import Corruption
 from tests.helpers import make, make_data
 
 TABLE = ["raw", "PCA", "untrained", "raw + untrained", "SCARF", "raw + SCARF"]
@@ -245,6 +246,17 @@ def test_parameters_of_all_methods_are_checked_before_training():
     Spy.fits.clear()
     with pytest.raises(ValueError, match="second: temperature must be"):
         compare_representations(dict(first=Spy(), second=SCARF(temperature=-1)), X, y)
+    for second, message in [
+        (SCARF(encoder="foo"), "second: encoder='foo' is unknown"),
+        (SCARF(views=Corruption(rate=2)), "second: views: rate"),
+        (MaskedFeatures(target_aware=True), "'second' uses labels"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            compare_representations(dict(first=Spy(), second=second), X, y)
+    with pytest.raises(ValueError, match="two folds or more, got 1"):
+        compare_representations([Spy()], X, y, cv=ShuffleSplit(1))
+    with pytest.raises(ValueError, match=r"^(?!SCARF).*inf"):
+        compare_representations([Spy(), SCARF()], np.where(X > 14, np.inf, X), y)
     assert Spy.fits == []
 
 

@@ -13,7 +13,8 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
@@ -34,6 +35,7 @@ from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
 from sklearn_ssl.model_selection import label_efficiency_curve
 from sklearn_ssl.semi_supervised._choice import inner_folds
+from sklearn_ssl.views import Corruption
 from tests.helpers import make, make_data
 from tests.test_common import EXTRA_CHECKS
 
@@ -515,6 +517,28 @@ def test_inside_a_regressor_the_targets_known_choose():
     assert found.transformer_.gains_ == auto.gains_
 
 
+@pytest.mark.parametrize("steps", [False, True])
+def test_inside_step_two_the_outer_mark_counts(steps, wine):
+    """What -1 is has been decided: it is not asked again."""
+    X, y, _ = wine
+    known = np.arange(len(y)) % 2 == 0
+    auto = AutoSSL(methods=[Product()], scales=(), estimator=TREE, random_state=0)
+    for_targets = clone(auto).set_params(estimator=Ridge())
+    if steps:
+        auto = make_pipeline(StandardScaler(), auto)
+        for_targets = make_pipeline(StandardScaler(), for_targets)
+    for model, labels, n in [
+        (SSLClassifier(auto, unlabeled=None), y - 1, len(y)),
+        (SSLClassifier(auto, unlabeled=np.nan), np.where(known, y - 1, np.nan), 89),
+        (SSLClassifier(auto, unlabeled=5), np.where(known, y - 1, 5), 89),
+        (SSLRegressor(for_targets), y - 1.0, len(y)),
+        (SSLRegressor(for_targets), np.where(known, y - 1, np.nan), 89),
+    ]:
+        inside = model.fit(X, labels).transformer_
+        inside = inside[-1] if steps else inside
+        assert inside.n_labeled_ == model.n_labeled_ == n
+
+
 def test_what_was_chosen_by_other_labels_is_not_read_from_memory(wine, tmp_path):
     X, y, few = wine
     model = SSLClassifier(
@@ -541,7 +565,41 @@ def test_parameters_of_all_methods_are_checked_before_training(wine):
     methods = {"first": Noise(), "second": SCARF(temperature=-1)}
     with pytest.raises(ValueError, match="second: temperature must be"):
         AutoSSL(methods=methods).fit(*wine[:2])
+    for second, message in [
+        (SCARF(encoder="foo"), "second: encoder='foo' is unknown"),
+        (SCARF(encoder=MLP(hidden=8)), "second: encoder: hidden"),
+        (SCARF(views=Corruption(rate=2)), "second: views: rate"),
+        (FrozenEstimator(SCARF()), "second: .*not fitted"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            AutoSSL(methods=methods | {"second": second}).fit(*wine[:2])
     assert Noise.fits == []
+
+
+def test_an_estimator_that_needs_more_rows_than_a_fold_has_keeps_raw(wine):
+    X, y, _ = wine
+    two = np.full(len(y), -1)
+    for label in range(3):
+        two[np.flatnonzero(y == label)[:2]] = label
+    for judge in (
+        KNeighborsClassifier(),
+        GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2),
+    ):
+        auto = AutoSSL(methods=[Product()], estimator=judge, random_state=0)
+        with pytest.warns(
+            UserWarning, match="(?s)too few to choose by folds.*Label more"
+        ):
+            auto.fit(X, two)
+        assert auto.method_ == "raw" and auto.scale_ == 1 and auto.n_labeled_ == 6
+        assert auto.scores_ == auto.gains_ == auto.scale_scores_ == {}
+    assert Noise.fits == []
+
+
+def test_what_cannot_be_fitted_can_be_shown():
+    for methods in ([], SCARF(), [SCARF]):
+        assert "AutoSSL" in AutoSSL(methods=methods)._repr_html_()
+        with pytest.raises((TypeError, ValueError), match="methods"):
+            AutoSSL(methods=methods).fit(*load_wine(return_X_y=True))
 
 
 def test_what_pretrains_without_labels_refuses_it(wine):

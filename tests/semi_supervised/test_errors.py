@@ -59,6 +59,13 @@ def test_bad_arguments(wine, no_training):
         SSLClassifier(make(SCARF)).fit(X, few, sample_weights=few)
     with pytest.raises(ValueError, match="inconsistent numbers"):
         SSLClassifier(make(SCARF)).fit(X, few, sample_weight=np.ones(3))
+    for weight, message in (
+        (np.full(len(few), np.nan), "sample_weight contains NaN"),
+        (np.ones((len(few), 2)), "must be 1D array"),
+        (np.array(["a"] * len(few)), "could not convert"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SSLClassifier(make(SCARF)).fit(X, few, sample_weight=weight)
     with pytest.raises(ValueError, match="'memory' should be"):
         SSLClassifier(make(SCARF), memory=3).fit(X, few)
     with pytest.raises(ValueError, match=r"got \(13,\) and \(5,\)"):
@@ -82,6 +89,28 @@ def test_bad_arguments(wine, no_training):
             lambda: SSLClassifier(make_pipeline(make(SCARF), PCA(n_components=-1))),
             ValueError,
             ["'n_components' parameter of PCA"],
+        ),
+        (
+            lambda: SSLClassifier(make_pipeline(make(SCARF), SCARF(max_epochs=-1))),
+            ValueError,
+            ["max_epochs must be"],
+        ),
+        (
+            lambda: SSLClassifier(
+                make(SCARF), LogisticRegression(class_weight={7: 1.0})
+            ),
+            ValueError,
+            ["are not in class_weight"],
+        ),
+        (
+            lambda: SSLClassifier(make(SCARF), random_state=2**40),
+            ValueError,
+            ["random_state must be an int of at least 0 and at most 4294967295"],
+        ),
+        (
+            lambda: SSLClassifier(make(SCARF), random_state="a"),
+            ValueError,
+            ["random_state must be an int"],
         ),
         (
             lambda: SSLClassifier(make(SCARF), LogisticRegression),
