@@ -7,6 +7,7 @@ from typing import ClassVar
 from sklearn_ssl import objectives
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.autoencoding.autoencoder import Autoencoder
+from sklearn_ssl.encoders import MLP
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -19,7 +20,9 @@ class SubTab(Autoencoder):
 
     The authors cut the subsets out, so that place j of the encoder's input is another
     column in each; here all columns keep their place, and those outside the subset are
-    zero. So columns may have several inputs, as categories have.
+    zero. So columns may have several inputs, as categories have. And as in `SimCLR`,
+    each subset is, with a chance of one half, of one of the row's nearest rows instead,
+    which is then the row to restore.
 
     Parameters
     ----------
@@ -28,13 +31,17 @@ class SubTab(Autoencoder):
     overlap : float, default=0.75
         Columns that a subset shares with its neighbour, as a share of those it would
         have without.
-    corruption_rate : float, default=0.3
+    corruption_rate : float, default=0.1
         Chance of a cell to be replaced, in training, by the same column's cell of a
         random row; drawn anew for each subset. Views of your own have theirs.
-    temperature : float, default=0.1
+    temperature : float, default=0.5
         Of the contrast between subsets: lower is stricter.
     projection_dim : int, default=128
         Width of the head's output, where subsets must agree.
+    n_neighbors : int, default=5
+        The nearest rows of each row in training, by the preprocessed columns: at most
+        half of the other rows, and among 4096 rows at most. With 0 all subsets are of
+        the row itself, as in [1]_.
     {training_parameters}
 
     Attributes
@@ -42,6 +49,11 @@ class SubTab(Autoencoder):
     n_subsets_ : int
         Subsets of columns.
     {fitted_attributes}
+
+    Notes
+    -----
+    ``score`` and early stopping judge by subsets of the row itself, and so favour
+    ``n_neighbors=0``: choose it by a classifier, or by :mod:`sklearn_ssl.metrics`.
 
     References
     ----------
@@ -62,9 +74,10 @@ class SubTab(Autoencoder):
 
     n_subsets: int = 4
     overlap: float = 0.75
-    corruption_rate: float = 0.3
-    temperature: float = 0.1
+    corruption_rate: float = 0.1
+    temperature: float = 0.5
     projection_dim: int = 128
+    n_neighbors: int = 5
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -73,6 +86,10 @@ class SubTab(Autoencoder):
         check_number("corruption_rate", self.corruption_rate, Real, 0, 1)
         check_number("temperature", self.temperature, Real, 0, strict=True)
         check_number("projection_dim", self.projection_dim, Integral, 1)
+        check_number("n_neighbors", self.n_neighbors, Integral, 0)
+
+    def _default_learning_rate(self, encoder):
+        return 3e-3 if type(encoder) is MLP else super()._default_learning_rate(encoder)
 
     def _default_views(self, modality):
         return modality.corruption(self.corruption_rate)
@@ -95,16 +112,22 @@ class SubTab(Autoencoder):
         task.register_buffer("seen", seen, persistent=False)
         task.adapted["n_subsets"] = len(subsets)
 
+    def _begin_fit(self, task):
+        from sklearn_ssl.engine.neighbors import Neighbors
+
+        if self.n_neighbors:
+            task.neighbors = Neighbors(task, self.n_neighbors)
+
     def _loss(self, task, batch):
-        from torch import stack
+        from torch import cat, stack
+
+        from sklearn_ssl.engine.neighbors import with_neighbors
 
         k = len(task.seen)
-        noisy = stack([task.inputs(task.view(batch)) for _ in range(k)])
+        rows = [with_neighbors(task, batch) for _ in range(k)]
+        noisy = stack([task.inputs(task.view(row)) for row in rows])
         h = self._embed_subsets(task, noisy, task.encoder).flatten(0, 1)
-        whole = {
-            name: cells.repeat(k, *[1] * (cells.ndim - 1))
-            for name, cells in batch.items()
-        }
+        whole = {name: cat([row[name] for row in rows]) for name in batch}
         restored = task.inputs.reconstruction_loss(task.decoder(h), whole)
         z = task.head(h).unflatten(0, (k, -1))
         return restored + objectives.subset_agreement(z, self.temperature)

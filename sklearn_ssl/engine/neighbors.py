@@ -92,7 +92,7 @@ class Neighbors:
         return self.candidates[order.gather(1, nearest.indices)]
 
 
-def with_neighbors(task, batch, rate):
+def with_neighbors(task, batch, rate=0.5):
     """The batch; in training, neighbours stand for some of its rows by chance.
 
     Parameters

@@ -8,9 +8,6 @@ from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.encoders import MLP
 
-# Chance of each view to be of a neighbour instead of the row.
-_NEIGHBOR_RATE = 0.5
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SimCLR(SSLTransformer):
@@ -116,7 +113,7 @@ class SimCLR(SSLTransformer):
     def _loss(self, task, batch):
         from sklearn_ssl.engine.neighbors import with_neighbors
 
-        rows = (with_neighbors(task, batch, _NEIGHBOR_RATE) for _ in range(2))
+        rows = (with_neighbors(task, batch) for _ in range(2))
         views = [task.view(row) for row in rows]
         z1, z2 = task.head(task.embed(*views)).chunk(2)
         if self.objective == "sigmoid":

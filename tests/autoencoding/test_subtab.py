@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from sklearn_ssl import SubTab
 from sklearn_ssl.encoders import MLP
+from sklearn_ssl.encoders.inputs import TabularInput
 from sklearn_ssl.objectives import subset_agreement
 from sklearn_ssl.views.subsets import column_subsets
 from tests.helpers import ready_task, watch
@@ -115,6 +116,33 @@ def test_each_subset_restores_the_whole_clean_row(mixed):
     torch.testing.assert_close(loss, expected)
 
 
+@pytest.mark.parametrize("n_neighbors", [5, 0])
+def test_each_subset_restores_the_row_it_is_of_which_may_be_a_near_one(
+    n_neighbors, monkeypatch
+):
+    seen, restored = [], []
+    loss_of = TabularInput.reconstruction_loss
+
+    def view(batch, source, generator):
+        seen.append(batch["numbers"])
+        return batch
+
+    def spied(inputs, output, batch):
+        restored.append(batch["numbers"])
+        return loss_of(inputs, output, batch)
+
+    monkeypatch.setattr(TabularInput, "reconstruction_loss", spied)
+    SubTab(views=view, n_neighbors=n_neighbors, max_epochs=6, **SMALL).fit(WINE)
+    assert len(restored) == 6
+    assert torch.equal(torch.cat(restored), torch.cat(seen))
+    first, second, *_ = torch.cat(restored).unflatten(0, (6, 4, -1)).unbind(1)
+    same = (first == second).all(dim=2).float().mean()
+    # Of the row itself both with a chance of 1/4, of one neighbour of 1/4 / 5.
+    assert abs(same - (0.3 if n_neighbors else 1)) < 0.05
+    random = first - second.roll(1, dims=1)
+    assert (first - second).norm() < 0.7 * random.norm()
+
+
 def test_columns_outside_a_subset_do_not_reach_the_encoder():
     task, batch = ready_task(untrained(WINE, overlap=0), WINE)
     x = task.inputs(batch)
@@ -162,7 +190,8 @@ def test_training_reduces_the_loss():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("n_subsets", 0), ("n_subsets", 2.5), ("overlap", -0.1), ("overlap", 1.1)]
-    + [("corruption_rate", 2), ("temperature", 0), ("projection_dim", 0)],
+    + [("corruption_rate", 2), ("temperature", 0), ("projection_dim", 0)]
+    + [("n_neighbors", -1), ("n_neighbors", 0.5)],
 )
 def test_invalid_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
