@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import torch
 
-from sklearn_ssl._arrays import count_rows
+from sklearn_ssl._arrays import count_rows, spread_rows
 from sklearn_ssl.engine.batches import TensorSource, as_tensor
 from sklearn_ssl.engine.devices import resolve_device
 from sklearn_ssl.engine.task import build_task
@@ -141,7 +141,7 @@ class FittedNetwork:
         """
         task = self.task
         n = count_rows(arrays)
-        rows = np.linspace(0, n - 1, min(n, _MAX_STATISTICS_ROWS)).astype(int)
+        rows = spread_rows(n, _MAX_STATISTICS_ROWS)
         before = task.shift.cpu().double().numpy(), task.scale.cpu().double().numpy()
 
         def features(task, batch):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 from sklearn.utils import _safe_indexing
 
-from sklearn_ssl._arrays import count_rows
+from sklearn_ssl._arrays import count_rows, spread_rows
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.inspection._drawing import shorten
 from sklearn_ssl.modalities import Image, Tabular, as_table
@@ -77,9 +77,7 @@ def check_rows(rows, n):
 def rows_or_spread(rows, n):
     """Numbers of these rows, or of so many of n at equal steps."""
     rows = check_rows(rows, n)
-    if np.ndim(rows) == 0:
-        rows = np.linspace(0, n - 1, rows).astype(int)
-    return rows
+    return spread_rows(n, rows) if np.ndim(rows) == 0 else rows
 
 
 def looks(X, rows, modality=None, max_columns=None):

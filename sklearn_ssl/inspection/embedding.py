@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_ssl._arrays import spread_rows
 from sklearn_ssl._labels import find_unlabeled, one_column, settle_marker, take_labels
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import begin_plot, shorten
@@ -126,7 +127,7 @@ class EmbeddingDisplay:
             check_consistent_length(Z, y)
             y = one_column(y)
             unlabeled = settle_marker(y, unlabeled)
-        rows = _thin(len(Z), max_rows)
+        rows = spread_rows(len(Z), max_rows)
         modality = getattr(method, "modality_", None)
         is_image = np.ndim(X) > 2 if modality is None else modality.name == "image"
         images = None
@@ -293,10 +294,6 @@ def _reduce(Z, reducer):
         return positions, [f"PC {i} ({s:.0%})" for i, s in enumerate(shares, start=1)]
     name = type(reducer).__name__
     return positions, (f"{name} 1", f"{name} 2")
-
-
-def _thin(n, max_rows):
-    return np.linspace(0, n - 1, min(n, max_rows)).astype(int)
 
 
 def _colors(n):

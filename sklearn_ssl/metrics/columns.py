@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import Bunch, _safe_indexing, check_random_state
 from sklearn.utils.validation import _num_samples
 
+from sklearn_ssl._arrays import spread_rows
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import cell_errors, embed, find_autoencoder
 from sklearn_ssl.modalities import as_table
@@ -151,7 +152,7 @@ def column_importance(estimator, X, *, n_repeats=5, max_rows=1000, random_state=
     check_number("max_rows", max_rows, Integral, 2)
     n = _num_samples(X)
     if n > max_rows:
-        X = _safe_indexing(X, np.linspace(0, n - 1, max_rows).astype(int))
+        X = _safe_indexing(X, spread_rows(n, max_rows))
     table = as_table(X)
     n, n_columns = table.shape
     rng = check_random_state(random_state)

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
+from sklearn_ssl._arrays import spread_rows
 from sklearn_ssl._labels import find_unlabeled
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import embed, embed_views
@@ -49,9 +50,7 @@ class _EmbeddingScorer:
             rows = rows[~find_unlabeled(y, marker)]
             if len(rows) == 0:
                 raise ValueError(f"None of the {_num_samples(X)} rows has a label.")
-        if len(rows) <= self.max_rows:
-            return rows
-        return rows[np.linspace(0, len(rows) - 1, self.max_rows).astype(int)]
+        return rows[spread_rows(len(rows), self.max_rows)]
 
     @property
     def __name__(self):

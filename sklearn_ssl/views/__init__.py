@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from sklearn_ssl._arrays import spread_rows
 from sklearn_ssl._parameters import check_number, check_option
 
 __all__ = ["Corruption", "Identity", "ImageViews", "PatchMasking"]
@@ -248,7 +248,7 @@ def _mirror_symmetric(modality, pixels):
 
         from sklearn_ssl.views.image import mirror_symmetric
 
-        rows = np.linspace(0, len(pixels) - 1, min(len(pixels), 500)).astype(int)
+        rows = spread_rows(len(pixels), 500)
         modality.mirror_symmetric_ = mirror_symmetric(from_numpy(pixels[rows]))
     return modality.mirror_symmetric_
 
