@@ -1,4 +1,4 @@
-"""What several displays draw: axes, bars, grids of images, tables of cells."""
+"""What several displays draw: rows, as images or cells of a table; bars; axes."""
 
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -6,6 +6,32 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 _GAP = 0.06  # between the images of a grid, as a share of their side
 _MAX_TEXT = 9  # characters of a cell
 _MAX_NAME = 24  # of a bar
+
+
+class RowsDisplay:
+    """What displays of rows have in common: these are images, or cells of a table."""
+
+    def plot(self, ax=None):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; ``None`` makes a figure.
+
+        Returns
+        -------
+        display : object
+            The display itself.
+        """
+        if self.images is not None:
+            self._plot_images(ax)
+        elif self.cells is not None:
+            self._plot_cells(ax)
+        else:
+            raise TypeError(f"{type(self).__name__} shows tables and images.")
+        self.ax_.set_title(self.name or "")
+        return self
 
 
 def begin_plot(display, ax, figsize=None):

@@ -6,6 +6,7 @@ from sklearn.utils.validation import _num_samples
 
 from sklearn_ssl._probing import cell_errors, find_autoencoder, restore_images
 from sklearn_ssl.inspection._drawing import (
+    RowsDisplay,
     begin_plot,
     draw_cells,
     draw_image_grid,
@@ -23,7 +24,7 @@ from sklearn_ssl.inspection._rows import (
 _STANDS_OUT = 2.0
 
 
-class AnomaliesDisplay:
+class AnomaliesDisplay(RowsDisplay):
     """The rows of lowest ``score_samples``, and what is unusual in them.
 
     In a table, the redder a cell, the larger its error against that of its column; pale
@@ -121,25 +122,6 @@ class AnomaliesDisplay:
             name=type(method).__name__ if name is None else name,
         )
         return display.plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw the rows.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : AnomaliesDisplay
-        """
-        if self.images is not None:
-            self._plot_images(ax)
-        else:
-            self._plot_cells(ax)
-        self.ax_.set_title(self.name or "")
-        return self
 
     def _plot_images(self, ax):
         n_rows, height, width = self.images.shape[1:4]

@@ -10,6 +10,7 @@ from sklearn_ssl._labels import find_unlabeled, one_column, settle_marker
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import (
+    RowsDisplay,
     begin_plot,
     draw_cells,
     draw_image_grid,
@@ -19,7 +20,7 @@ from sklearn_ssl.inspection._drawing import (
 from sklearn_ssl.inspection._rows import looks, rows_or_spread
 
 
-class NeighborsDisplay:
+class NeighborsDisplay(RowsDisplay):
     """The rows that the embedding puts beside a few rows, nearest first.
 
     Parameters
@@ -235,27 +236,6 @@ class NeighborsDisplay:
             unlabeled=unlabeled,
         )
         return display.plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw rows and neighbours.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : NeighborsDisplay
-        """
-        if self.images is not None:
-            self._plot_images(ax)
-        elif self.cells is not None:
-            self._plot_cells(ax)
-        else:
-            raise TypeError("NeighborsDisplay shows tables and images.")
-        self.ax_.set_title(self.name or "")
-        return self
 
     def _plot_images(self, ax):
         n_rows, n_columns, height, width = self.images.shape[:4]

@@ -6,6 +6,7 @@ from sklearn.utils.validation import _num_samples
 
 from sklearn_ssl._probing import draw_views, find_method
 from sklearn_ssl.inspection._drawing import (
+    RowsDisplay,
     begin_plot,
     draw_cells,
     draw_image_grid,
@@ -23,7 +24,7 @@ from sklearn_ssl.inspection._rows import (
 )
 
 
-class ViewsDisplay:
+class ViewsDisplay(RowsDisplay):
     """What the views do to a few rows or images.
 
     The first thing to look at if features are poor: a person should still see what each
@@ -135,25 +136,6 @@ class ViewsDisplay:
         else:
             raise TypeError(f"ViewsDisplay shows tables and images, not {kind!r}.")
         return display.plot(ax=ax)
-
-    def plot(self, ax=None):
-        """Draw rows and views.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; ``None`` makes a figure.
-
-        Returns
-        -------
-        display : ViewsDisplay
-        """
-        if self.images is not None:
-            self._plot_images(ax)
-        else:
-            self._plot_cells(ax)
-        self.ax_.set_title(self.name or "")
-        return self
 
     def _plot_images(self, ax):
         n_rows, n_columns = self.images.shape[:2]
