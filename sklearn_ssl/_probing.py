@@ -114,13 +114,14 @@ def embed_views(estimator, X, n_views=2, random_state=0):
         )
 
 
-def draw_views(estimator, X, rows, n_views, random_state=0):
+def draw_views(method, X, rows, n_views, random_state):
     """Rows as the network is given them, and random views of them.
 
     Parameters
     ----------
-    estimator : fitted estimator
-    X : what `estimator` reads
+    method : fitted estimator
+        Of :func:`find_method`.
+    X : what `method` reads
         Views may borrow from all of it.
     rows : ndarray of int
     n_views : int
@@ -128,18 +129,16 @@ def draw_views(estimator, X, rows, n_views, random_state=0):
 
     Returns
     -------
-    method : SSLTransformer
     batch : dict of str to ndarray
     views : list of dict of str to ndarray
     """
     import torch
 
-    method, X = find_method(estimator, X)
     with _probed(method, X, random_state) as (task, view, _):
         batch = {k: v[torch.as_tensor(rows)] for k, v in task.source.items()}
         batch = task.inputs.prepare(batch)
         views = [_to_numpy(view(batch)) for _ in range(n_views)]
-    return method, _to_numpy(batch), views
+    return _to_numpy(batch), views
 
 
 def find_autoencoder(estimator, X):
@@ -218,7 +217,6 @@ def _probed(method, X, random_state=0):
             "This needs views of the rows, which methods of sklearn_ssl alone have, "
             f"got {type(method).__name__}."
         )
-    check_is_fitted(method)
     import torch
 
     from sklearn_ssl.engine.batches import Rows, TensorSource

@@ -118,7 +118,7 @@ class ViewsDisplay(RowsDisplay):
         """
         method, X = find_method(estimator, X)
         rows = rows_or_spread(rows, _num_samples(X))
-        method, batch, views = draw_views(method, X, rows, n_views, random_state)
+        batch, views = draw_views(method, X, rows, n_views, random_state)
         kind, together = method.modality_.name, [batch, *views]
         title = repr(method.views_).split("(")[0] if name is None else name
         if kind == "image":
