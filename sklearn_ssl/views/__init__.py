@@ -16,7 +16,7 @@ from typing import ClassVar
 from sklearn.base import BaseEstimator, clone
 
 from sklearn_ssl._arrays import spread_rows
-from sklearn_ssl._parameters import check_number, check_option
+from sklearn_ssl._parameters import check_number, check_option, unless_auto
 
 __all__ = ["Corruption", "Identity", "ImageViews", "PatchMasking"]
 
@@ -47,11 +47,7 @@ class Corruption(BaseEstimator):
 
     def adapt(self, modality, arrays):
         """Return a copy that knows the table."""
-        if modality.name != "table":
-            raise ValueError(
-                f"{self!r} works on tables, and X was read as modality="
-                f"{modality.name!r}. Pass views='auto'."
-            )
+        _check_kind(self, "table", modality)
         check_number("views: rate", self.rate, Real, 0, 1)
         check_option("views: exact", self.exact, (True, False))
         check_option("views: donors", self.donors, ("cell", "row"))
@@ -144,11 +140,7 @@ class ImageViews(BaseEstimator):
 
     def adapt(self, modality, arrays):
         """Return a copy whose flip is decided."""
-        if modality.name != "image":
-            raise ValueError(
-                f"{self!r} works on images, and X was read as modality="
-                f"{modality.name!r}. Pass views='auto'."
-            )
+        _check_kind(self, "image", modality)
         self._check()
         adapted = clone(self)
         if self.flip == "auto":
@@ -219,11 +211,7 @@ class PatchMasking(BaseEstimator):
 
     def adapt(self, modality, arrays):
         """Return a copy that knows the size and the mean of the images."""
-        if modality.name != "image":
-            raise ValueError(
-                f"{self!r} works on images, and X was read as modality="
-                f"{modality.name!r}. Pass views='auto'."
-            )
+        _check_kind(self, "image", modality)
         check_number("views: rate", self.rate, Real, 0, 1)
         check_number("views: size", self.size, Integral, 1, words=("auto",))
         adapted = clone(self)
@@ -239,6 +227,14 @@ class PatchMasking(BaseEstimator):
         pixels = batch["pixels"]
         masked = mask_patches(pixels, generator, self.rate, self.size, self.fill_)
         return {"pixels": masked}
+
+
+def _check_kind(views, kind, modality):
+    if modality.name != kind:
+        raise ValueError(
+            f"{views!r} works on {kind}s, and X was read as modality="
+            f"{modality.name!r}. Pass views='auto'."
+        )
 
 
 def _mirror_symmetric(modality, pixels):
@@ -261,7 +257,7 @@ def resolve_views(views, default, modality, arrays):
     TypeError
         If `views` is neither "auto" nor a component nor callable.
     """
-    views = default if isinstance(views, str) and views == "auto" else views
+    views = unless_auto(views, default)
     if hasattr(views, "adapt"):
         return views.adapt(modality, arrays)
     if callable(views):
