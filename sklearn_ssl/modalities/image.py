@@ -80,12 +80,12 @@ class Image(BaseEstimator):
         self._channels_last = self._has_channels_last(raw.shape)
         pixels = self._channels_first(raw)
         self.shape_ = pixels.shape[1:]
-        self.range_ = (0.0, 255.0)
-        if pixels.dtype != np.uint8:
-            low, high = float(pixels.min()), float(pixels.max())
-            self.range_ = (low, high if high > low else low + 1.0)
         self._is_uint8 = pixels.dtype == np.uint8
-        low, high = self.range_
+        low, high = 0.0, 255.0
+        if not self._is_uint8:
+            low, high = float(pixels.min()), float(pixels.max())
+            high = high if high > low else low + 1.0
+        self.range_ = low, high
         total = squares = 0.0
         for start in range(0, len(pixels), 1024):  # float64 of all would take 8 times X
             block = (pixels[start : start + 1024].astype(np.float64) - low) / (
@@ -182,7 +182,7 @@ class Image(BaseEstimator):
             X = _stack_arrays(X)
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         X = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
-        if X.dtype == object or X.dtype.kind not in "buif":
+        if X.dtype.kind not in "buif":
             try:
                 X = X.astype(np.float64)
             except (TypeError, ValueError) as error:
