@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._frozen import thaw
+from sklearn_ssl._parameters import is_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.modalities import resolve_modality
 from sklearn_ssl.views import Identity
@@ -85,7 +86,7 @@ def beside_raw(name):
 
 def raw_like(methods, modality="auto"):
     """Raw features of what the first of the methods reads."""
-    if isinstance(modality, str) and modality == "auto":
+    if is_auto(modality):
         inside = [thaw(method) for method in methods.values()]
         known = [m.modality for m in inside if isinstance(m, SSLTransformer)]
         modality = (known or ["auto"])[0]

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklearn_ssl._parameters import is_auto
+
 _MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
 # What numpy makes of marks when it turns a list of labels into text.
 _MARKS_AS_TEXT = {"-1", "nan", "None", "<NA>"}
@@ -40,7 +42,7 @@ def find_unlabeled(y, marker="auto"):
             "y holds missing labels, but unlabeled=None says that all rows have one. "
             "Pass unlabeled='auto'."
         )
-    auto = isinstance(marker, str) and marker == "auto"
+    auto = is_auto(marker)
     if auto and y.dtype.kind in "US":
         _check_text(y)
     marker = -1 if auto else marker
@@ -133,7 +135,7 @@ def marker_of_targets(y, marker="auto"):
     They are if one is NaN or not all are whole; else `marker` as it is.
     """
     y = np.asarray(y)
-    if y.dtype.kind == "f" and isinstance(marker, str) and marker == "auto":
+    if y.dtype.kind == "f" and is_auto(marker):
         if np.isnan(y).any() or not is_whole(y):
             return np.nan
     return marker
@@ -147,7 +149,7 @@ def is_whole(y):
 
 def settle_marker(y, marker="auto"):
     """The mark that "auto" finds in y, which some of its rows alone might not tell."""
-    if not (isinstance(marker, str) and marker == "auto"):
+    if not is_auto(marker):
         return marker
     return -1 if -1 in np.asarray(y)[find_unlabeled(y)].tolist() else np.nan
 

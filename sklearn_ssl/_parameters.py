@@ -137,9 +137,14 @@ def insert_shared(cls):
             cls.__doc__ = cls.__doc__.replace(mark, indented)
 
 
+def is_auto(value):
+    """Whether it is "auto", of whatever may stand there: arrays compare otherwise."""
+    return isinstance(value, str) and value == "auto"
+
+
 def unless_auto(value, default):
     """`value`, or `default` where it is "auto"."""
-    return default if isinstance(value, str) and value == "auto" else value
+    return default if is_auto(value) else value
 
 
 def check_number(name, value, kind, low, high=None, *, strict=False, words=()):

@@ -16,7 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ssl._candidates import EmbeddingAlone
 from sklearn_ssl._labels import take_labels, uses_labels
-from sklearn_ssl._parameters import check_number
+from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.model_selection.draws import check_sizes, nested_draw
 from sklearn_ssl.model_selection.hiding import fit_partly
@@ -177,16 +177,12 @@ def label_efficiency_curve(
 
 def resolve_splitter(cv, classify):
     """The splitter of rows partly labelled that ``cv`` stands for."""
-    given = UnlabeledSplit(5 if cv is None else cv)
-    if isinstance(cv, UnlabeledSplit):
-        given = cv
-    if classify:
-        return given
-    splitter = copy.copy(given)
-    if isinstance(given.cv, Integral):
-        splitter.cv = KFold(given.cv)
-    if isinstance(given.unlabeled, str) and given.unlabeled == "auto":
-        splitter.unlabeled = np.nan
+    cv = 5 if cv is None else cv
+    splitter = copy.copy(cv) if isinstance(cv, UnlabeledSplit) else UnlabeledSplit(cv)
+    if not classify:
+        if isinstance(splitter.cv, Integral):
+            splitter.cv = KFold(splitter.cv)
+        splitter.unlabeled = unless_auto(splitter.unlabeled, np.nan)
     return splitter
 
 

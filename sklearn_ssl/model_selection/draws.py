@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_ssl._parameters import is_auto
+
 _N_SIZES = 6
 _MIN_TARGETS = 10  # of a regression that is worth a look
 
@@ -9,7 +11,7 @@ _MIN_TARGETS = 10  # of a regression that is worth a look
 def check_sizes(train_sizes, labels, stratify):
     largest = min(map(len, labels))
     smallest = max(len(np.unique(fold)) for fold in labels) if stratify else 1
-    if isinstance(train_sizes, str) and train_sizes == "auto":
+    if is_auto(train_sizes):
         first = min(2 * smallest if stratify else _MIN_TARGETS, largest)
         train_sizes = np.geomspace(first, largest, _N_SIZES).round().astype(int)
     sizes = np.unique(train_sizes)

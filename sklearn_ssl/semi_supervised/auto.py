@@ -29,7 +29,7 @@ from sklearn_ssl._labels import (
     take_labels,
     uses_labels,
 )
-from sklearn_ssl._parameters import check_number, unless_auto
+from sklearn_ssl._parameters import check_number, is_auto, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
@@ -307,7 +307,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""
-        if not (isinstance(self.methods, str) and self.methods == "auto"):
+        if not is_auto(self.methods):
             return by_name(self.methods)
         kind = "table"
         if X is not None:
