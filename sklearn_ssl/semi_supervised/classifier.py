@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_ssl._labels import take_labels
+from sklearn_ssl._parameters import is_auto
 from sklearn_ssl.semi_supervised.base import SemiSupervised, step_two_has
 
 
@@ -170,7 +171,7 @@ class SSLClassifier(SemiSupervised, ClassifierMixin, BaseEstimator):
 
     def _fitted_marker(self):
         """The mark that `fit` went by, be it among the classes of a few rows or not."""
-        if self.unlabeled != "auto":
+        if not is_auto(self.unlabeled):
             return self.unlabeled
         return np.nan if -1 in np.hstack(self.classes_).tolist() else -1
 

@@ -241,6 +241,15 @@ def test_marks_of_targets(mark, diabetes):
     assert SSLRegressor(make(SCARF)).fit(X, both).predict(X).shape == (200, 2)
 
 
+def test_the_mark_may_be_missing_itself(wine):
+    X, y, few = wine
+    labels = np.where(few == -1, pd.NA, y)
+    expected = SSLClassifier(make(SCARF)).fit(X, few).score(X, few)
+    for mark in (np.nan, pd.NA):
+        marked = SSLClassifier(make(SCARF), unlabeled=mark).fit(X, labels)
+        assert marked.score(X, labels) == expected
+
+
 def test_text_labels(wine):
     X, y, few = wine
     names = np.array(["barbera", "barolo", "grignolino"])[y]
