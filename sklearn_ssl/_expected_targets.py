@@ -6,7 +6,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_ssl._labels import is_whole, take_labelled
+from sklearn_ssl._labels import is_whole, marker_of_targets, one_column, take_labelled
 from sklearn_ssl._parameters import unless_auto
 
 _N_FOLDS = 5
@@ -35,7 +35,8 @@ def with_expected_targets(arrays, cardinalities, X, y, numbers, marker):
             "labels, or target_aware=False."
         )
     check_consistent_length(X, y)
-    marker = unless_auto(marker, np.nan) if numbers else marker
+    y = one_column(y)
+    marker = unless_auto(marker, np.nan) if numbers else marker_of_targets(y, marker)
     columns = _as_columns(arrays, cardinalities)
     targets = expected_targets(columns, *take_labelled(y, marker), numbers)
     return arrays | {"targets": targets}

@@ -85,23 +85,24 @@ def take_labels(y, rows):
 
 
 def take_labelled(y, marker="auto"):
-    """Row numbers of those that have a label, and their labels.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,) or (n, 1)
-    marker : "auto", None, or a label
-        As of :func:`find_unlabeled`; but where y holds floats that are not all whole,
-        -1 is a target like others.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_labeled,)
-    labels : ndarray of shape (n_labeled,)
-    """
-    y = one_column(y)
-    rows = np.flatnonzero(~find_unlabeled(y, marker_of_targets(y, marker)))
+    """Row numbers of those that have a label, as by `find_unlabeled`; their labels."""
+    rows = np.flatnonzero(~find_unlabeled(y, marker))
     return rows, take_labels(y, rows)
+
+
+def labelled_rows(y, marker="auto"):
+    """Row numbers of those that have a label; ValueError if there are none."""
+    unlabeled = find_unlabeled(y, marker)
+    if unlabeled.all():
+        raise ValueError(f"None of the {len(unlabeled)} rows has a label.")
+    return np.flatnonzero(~unlabeled)
+
+
+def with_marks(labels, rows, n, mark, dtype):
+    """The labels at some rows of n, and a mark at the others."""
+    y = np.full((n, *labels.shape[1:]), mark, dtype)
+    y[rows] = labels
+    return y
 
 
 def one_column(y):

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ssl._arrays import spread_rows
-from sklearn_ssl._labels import find_unlabeled
+from sklearn_ssl._labels import labelled_rows
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import embed, embed_views
 from sklearn_ssl.metrics.geometry import alignment, embedding_std, uniformity
@@ -47,9 +47,7 @@ class _EmbeddingScorer:
                 raise ValueError(f"{self.metric.__name__} needs y.")
             check_consistent_length(X, y)
             marker = self.parameters.get("unlabeled", "auto")
-            rows = rows[~find_unlabeled(y, marker)]
-            if len(rows) == 0:
-                raise ValueError(f"None of the {_num_samples(X)} rows has a label.")
+            rows = labelled_rows(y, marker)
         return rows[spread_rows(len(rows), self.max_rows)]
 
     @property

@@ -10,7 +10,7 @@ from sklearn.semi_supervised import (
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_ssl._labels import take_labels
+from sklearn_ssl._labels import take_labels, with_marks
 from sklearn_ssl.semi_supervised import SSLClassifier, SSLRegressor
 
 _PROPAGATION = LabelPropagation, LabelSpreading
@@ -36,10 +36,10 @@ def fit_partly(estimator, X, y, shown):
     """
     labels = take_labels(y, shown)
     if isinstance(estimator, SSLRegressor):
-        return estimator.fit(X, _hide(labels, shown, len(y), np.nan, float))
+        return estimator.fit(X, with_marks(labels, shown, len(y), np.nan, float))
     if isinstance(estimator, SSLClassifier):
         estimator.set_params(unlabeled=np.nan)
-        return estimator.fit(X, _hide(labels, shown, len(y), None, object))
+        return estimator.fit(X, with_marks(labels, shown, len(y), None, object))
     if isinstance(estimator, _SCIKIT_LEARNS):
         return _fit_scikit_learns(estimator, X, labels, shown, len(y))
     return estimator.fit(_safe_indexing(X, shown), labels)
@@ -49,16 +49,9 @@ def _fit_scikit_learns(estimator, X, labels, shown, n):
     is_text = labels.dtype.kind in "OUS"
     classes, codes = np.unique(labels, return_inverse=True)
     if -1 in classes.tolist() or (is_text and isinstance(estimator, _PROPAGATION)):
-        return _Decoder(estimator.fit(X, _hide(codes, shown, n, -1, int)), classes)
+        return _Decoder(estimator.fit(X, with_marks(codes, shown, n, -1, int)), classes)
     dtype = object if is_text else np.result_type(labels.dtype, np.int8)
-    return estimator.fit(X, _hide(labels, shown, n, -1, dtype))
-
-
-def _hide(labels, shown, n, mark, dtype):
-    """The labels at the rows `shown` of n, and marks at the others."""
-    partly = np.full((n, *labels.shape[1:]), mark, dtype)
-    partly[shown] = labels
-    return partly
+    return estimator.fit(X, with_marks(labels, shown, n, -1, dtype))
 
 
 def _classifier_has(name):

@@ -22,13 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like, rehearse
 from sklearn_ssl._frozen import thaw
-from sklearn_ssl._labels import (
-    find_unlabeled,
-    is_whole,
-    one_column,
-    take_labels,
-    uses_labels,
-)
+from sklearn_ssl._labels import is_whole, one_column, take_labelled, uses_labels
 from sklearn_ssl._parameters import check_number, is_auto, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
@@ -324,8 +318,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         y = one_column(y)
         classify = is_classifier(self._judge(y))
         marker = self.unlabeled if classify else unless_auto(self.unlabeled, np.nan)
-        rows = np.flatnonzero(~find_unlabeled(y, marker))
-        return rows, take_labels(y, rows)
+        return take_labelled(y, marker)
 
     def _judge(self, labels):
         if self.estimator is not None:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     check_memory,
 )
 
-from sklearn_ssl._labels import find_unlabeled, set_marker, uses_labels
+from sklearn_ssl._labels import labelled_rows, set_marker, uses_labels, with_marks
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities.concat import with_unlabeled
@@ -120,9 +120,8 @@ class SemiSupervised:
         """
         check_is_fitted(self)
         X, y, sample_weight = indexable(X, y, sample_weight)
-        unlabeled = find_unlabeled(y, self._fitted_marker())
-        rows = _labelled_rows(unlabeled)
-        X, sample_weight = _take(rows, len(unlabeled), X, sample_weight)
+        rows = labelled_rows(y, self._fitted_marker())
+        X, sample_weight = _take(rows, X, sample_weight)
         return self._score(X, self._labels(y, rows), sample_weight)
 
     def __sklearn_is_fitted__(self):
@@ -150,14 +149,13 @@ class SemiSupervised:
         check_step_two(self._step_two(), self._kind)
         X, y, sample_weight = indexable(X, y, sample_weight)
         settings = resolve_fine_tuning(self.fine_tune, self.transformer)
-        unlabeled = find_unlabeled(y, self._marker())
-        rows = _labelled_rows(unlabeled)
+        rows = labelled_rows(y, self._marker())
         labels = self._labels(y, rows)
         self._check_labels(labels)
         labels = check_outputs(
             labels, self._step_two(), any_number=settings is not None
         )
-        X_labeled, weights = _take(rows, len(unlabeled), X, sample_weight)
+        X_labeled, weights = _take(rows, X, sample_weight)
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # of an earlier fit, which may have had others
         if settings is None:
@@ -259,26 +257,19 @@ def seeded(estimator, seed):
     return estimator
 
 
-def _labelled_rows(unlabeled):
-    rows = np.flatnonzero(~unlabeled)
-    if len(rows) == 0:
-        raise ValueError(f"None of the {len(unlabeled)} rows has a label.")
-    return rows
-
-
 def _marked(labels, rows, n):
     """Labels of n rows, with what is no label anywhere in others, and that mark."""
     if len(rows) == n:
         return labels, None
     is_float = labels.dtype.kind == "f"
     mark, dtype = (np.nan, float) if is_float else (None, object)
-    y = np.full((n, *labels.shape[1:]), mark, dtype)
-    y[rows] = labels
-    return y, np.nan
+    return with_marks(labels, rows, n, mark, dtype), np.nan
 
 
-def _take(rows, n, *arrays):
-    """Some of the n rows of each array that is not None."""
-    if len(rows) == n:
-        return arrays
-    return [array if array is None else _safe_indexing(array, rows) for array in arrays]
+def _take(rows, X, sample_weight):
+    """Some rows of X, and of the weights if there are any."""
+    if len(rows) == _num_samples(X):
+        return X, sample_weight
+    if sample_weight is not None:
+        sample_weight = _safe_indexing(sample_weight, rows)
+    return _safe_indexing(X, rows), sample_weight
