@@ -1,6 +1,5 @@
 """Which rows have no label."""
 
-from numbers import Number
 from warnings import warn
 
 import numpy as np
@@ -8,8 +7,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_ssl._parameters import is_auto
+from sklearn_ssl.modalities.columns import is_missing
 
-_MISSING = ("NAType", "NaTType")  # by name: pandas may not be installed
 # What numpy makes of marks when it turns a list of labels into text.
 _MARKS_AS_TEXT = {"-1", "nan", "None", "<NA>"}
 
@@ -46,7 +45,7 @@ def find_unlabeled(y, marker="auto"):
     if auto and y.dtype.kind in "US":
         _check_text(y)
     marker = -1 if auto else marker
-    marked = np.zeros(y.shape, bool) if _is_nan(marker) else _equals(y, marker)
+    marked = np.zeros(y.shape, bool) if is_missing(marker) else _equals(y, marker)
     if marked.any() and missing.any():
         raise ValueError(
             "y mixes two marks of rows without label, a missing value and "
@@ -160,13 +159,7 @@ def _is_missing(y):
         return np.isnan(y)
     if y.dtype.kind != "O":
         return np.zeros(y.shape, bool)
-    return np.frompyfunc(_is_nan, 1, 1)(y).astype(bool)
-
-
-def _is_nan(label):
-    if label is None or type(label).__name__ in _MISSING:
-        return True
-    return isinstance(label, Number) and bool(label != label)
+    return np.frompyfunc(is_missing, 1, 1)(y).astype(bool)
 
 
 def _equals(y, marker):
@@ -174,7 +167,7 @@ def _equals(y, marker):
         return np.zeros(y.shape, bool)  # numpy would not compare
     if y.dtype.kind != "O":
         return np.broadcast_to(y == marker, y.shape)
-    equal = np.frompyfunc(lambda label: not _is_nan(label) and label == marker, 1, 1)
+    equal = np.frompyfunc(lambda x: not is_missing(x) and x == marker, 1, 1)
     return equal(y).astype(bool)
 
 
