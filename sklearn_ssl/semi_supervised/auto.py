@@ -29,7 +29,12 @@ from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
 from sklearn_ssl.semi_supervised._checks import check_step_two
 from sklearn_ssl.semi_supervised._choice import choose, inner_folds, suits
-from sklearn_ssl.semi_supervised.base import seed_of, seeded
+from sklearn_ssl.semi_supervised._inside import (
+    forget_fit,
+    seed_of,
+    seeded,
+    take_names,
+)
 
 _MANY_CLASSES = 20
 _METHODS = {
@@ -289,14 +294,11 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             Z = _features(fitted[name], X_labeled) if scales else None
             scale_scores |= {factor: judged(factor * Z) for factor in scales}
             scale, _, _ = choose(scale_scores, scale, *rule)
-        for attribute in [known for known in vars(self) if known.endswith("_")]:
-            delattr(self, attribute)  # of an earlier fit, which may have had others
+        forget_fit(self)
         self.method_, self.transformer_, self.n_labeled_ = name, fitted[name], len(rows)
         self.scores_, self.gains_, self.thresholds_ = scores, gains, thresholds
         self.scale_, self.scale_scores_ = scale, scale_scores
-        for attribute in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.transformer_, attribute):
-                setattr(self, attribute, getattr(self.transformer_, attribute))
+        take_names(self, self.transformer_)
         self._n_features_out = _features(fitted[name], _safe_indexing(X, [0])).shape[1]
 
     def _methods(self, X=None):

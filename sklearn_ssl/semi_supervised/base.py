@@ -2,10 +2,8 @@
 
 import copy
 from dataclasses import KW_ONLY, dataclass
-from numbers import Integral
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.validation import (
@@ -16,7 +14,6 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ssl._labels import labelled_rows, set_marker, uses_labels, with_marks
-from sklearn_ssl._parameters import check_number
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities.concat import with_unlabeled
 from sklearn_ssl.semi_supervised._checks import (
@@ -24,6 +21,12 @@ from sklearn_ssl.semi_supervised._checks import (
     check_step_two,
     check_transformer,
     check_weights,
+)
+from sklearn_ssl.semi_supervised._inside import (
+    forget_fit,
+    seed_of,
+    seeded,
+    take_names,
 )
 from sklearn_ssl.semi_supervised._memory import pretrain
 from sklearn_ssl.semi_supervised.fine_tuning import (
@@ -156,8 +159,7 @@ class SemiSupervised:
             labels, self._step_two(), any_number=settings is not None
         )
         X_labeled, weights = _take(rows, X, sample_weight)
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)  # of an earlier fit, which may have had others
+        forget_fit(self)
         if settings is None:
             check_weights(self._step_two(), labels, weights)
             self._fit_transformer(X, X_unlabeled, rows, labels)
@@ -180,9 +182,7 @@ class SemiSupervised:
                 set_marker(self.transformer_, marker)
             memory = check_memory(self.memory)
             self.transformer_ = pretrain(self.transformer_, X_all, y, memory)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.transformer_, name):
-                setattr(self, name, getattr(self.transformer_, name))
+        take_names(self, self.transformer_)
 
     def _fit_estimator(self, X, labels, sample_weight):
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -229,32 +229,6 @@ class SemiSupervised:
     def _apply(self, method, X):
         check_is_fitted(self)
         return getattr(self.estimator_, method)(self._features(X))
-
-
-def seed_of(random_state):
-    """One seed for what is inside; None leaves that as it is.
-
-    Raises
-    ------
-    ValueError
-        If scikit-learn would refuse it.
-    """
-    if random_state is None:
-        return None
-    if not isinstance(random_state, np.random.RandomState | np.random.Generator):
-        check_number("random_state", random_state, Integral, 0, 2**32 - 1)
-    from sklearn_ssl.engine.random import as_seed
-
-    return as_seed(random_state)
-
-
-def seeded(estimator, seed):
-    """A clone, with `seed` as each random state inside if it is not None."""
-    estimator = clone(estimator)
-    for name in () if seed is None else estimator.get_params():
-        if name == "random_state" or name.endswith("__random_state"):
-            estimator.set_params(**{name: seed})
-    return estimator
 
 
 def _marked(labels, rows, n):
