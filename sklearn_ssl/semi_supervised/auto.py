@@ -257,9 +257,6 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         folds = inner_folds(labels, self.cv, is_classifier(judge), seed)
         if self.estimator is None:
             _warn_of_rare_classes(labels, folds)
-        if not folds:
-            name = RAW if len(rows) else next(iter(methods))
-            candidates = {name: candidates[name]}
         X_all = with_unlabeled(X, X_unlabeled)
         X_labeled = _safe_indexing(X, rows) if folds else None
         scoring = unless_auto(self.scoring, _scoring(judge))
@@ -268,26 +265,25 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             how = dict(cv=folds, scoring=scoring, error_score="raise")
             return cross_val_score(judge, Z.astype(np.float64), labels, **how)
 
-        fitted, scores, gains, thresholds = {}, {}, {}, {}
-        scale, scale_scores = 1.0, {}
         # The raw columns come first: scoring or labels that do not suit the estimator
-        # raise before anything is trained.
+        # raise before anything is trained. They stay where there are labels, but few.
+        name = RAW if len(rows) else next(iter(methods))
+        fitted = {name: seeded(candidates.pop(name), seed).fit(X_all, None)}
+        scores, gains, thresholds, scale, scale_scores = {}, {}, {}, 1.0, {}
         if folds:
-            fitted[RAW] = seeded(candidates.pop(RAW), seed).fit(X_all)
             Z = _features(fitted[RAW], X_labeled)
             try:
                 scores[RAW] = judged(Z)
             except ValueError as error:
                 if not suits(judge, Z, labels, scoring):
                     raise
-                name, folds, candidates = RAW, [], {}
+                folds = []
                 _warn_of_small_folds(judge, error)
-            rehearse(candidates, X_all)
-        for key, candidate in candidates.items():
-            fitted[key] = seeded(candidate, seed).fit(X_all, None)
-            if folds:
-                scores[key] = judged(_features(fitted[key], X_labeled))
         if folds:
+            rehearse(candidates, X_all)
+            for key, candidate in candidates.items():
+                fitted[key] = seeded(candidate, seed).fit(X_all, None)
+                scores[key] = judged(_features(fitted[key], X_labeled))
             rule = *(len(part) for part in folds[0]), self.prior_labels
             name, gains, thresholds = choose(scores, RAW, *rule)
             scale_scores[scale] = scores[name]
