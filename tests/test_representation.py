@@ -118,7 +118,7 @@ def test_a_head_is_tuned_on_the_features_as_they_are(scaling):
     task = ssl._network.task
     arrays = {k: torch.from_numpy(a) for k, a in ssl.modality_.to_arrays(X).items()}
     with torch.no_grad():
-        scaled = task.scaled(task.features(task.inputs.prepare(arrays)))
+        scaled = task.encode(task.inputs.prepare(arrays))
     assert_allclose(scaled, ssl.transform(X), atol=1e-5)
     # Nothing was learned at a rate of 0: the loss is that of the head as it stands.
     loss = log_loss(y, tuned.predict_proba(X))

@@ -348,7 +348,7 @@ class FineTuner:
         return variance_over_views(output.unflatten(0, (self.n_views, -1)))
 
     def _output(self, batch):
-        return self.head(self.task.scaled(self.task.features(batch)))
+        return self.head(self.task.encode(batch))
 
     @torch.no_grad()
     def _judge(self, held_out):

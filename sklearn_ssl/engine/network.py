@@ -92,10 +92,7 @@ class FittedNetwork:
         with torch.inference_mode():
             for part, batch in self._tiles(arrays):
                 rows = embedding[part]
-                if task.shift.device.type == "cpu":
-                    task.encode(batch, out=rows)
-                else:
-                    rows.copy_(task.encode(batch)[: len(rows)])
+                rows.copy_(task.encode(task.inputs.prepare(batch))[: len(rows)])
         return embedding.numpy()
 
     def map_rows(self, function, arrays):

@@ -126,33 +126,15 @@ class Task(nn.Module):
         parts = [self.inputs(batch) for batch in batches]
         return self.encoder(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def encode(self, batch, out=None):
-        """The features of a batch, shape (n, d), scaled for a linear classifier.
-
-        With `out`, a tensor of at most n rows, they are written there.
-        """
-        parts = self.features(self.inputs.prepare(batch))
-        if out is None:
-            out = parts[0].new_empty(len(parts[0]), len(self.shift))
-        # Without a copy of all parts side by side, which would cost as much as a layer.
-        blocks = (x.split(self.widths, dim=-1) for x in (self.shift, self.scale, out))
-        for part, shift, scale, rows in zip(parts, *blocks, strict=True):
-            torch.addcmul(shift, part[: len(out)], scale, out=rows)
-        if self.method.scaling == "l2":
-            z = out[:, : self.widths[0]]
-            z.copy_(self._to_one_norm(z))
-        return out
-
-    def scaled(self, parts):
-        """The same of what :meth:`features` returned, with a gradient."""
-        features = torch.addcmul(self.shift, torch.cat(parts, dim=1), self.scale)
+    def encode(self, batch):
+        """The features of a prepared batch, shape (n, d), scaled for a classifier."""
+        features = torch.cat(self.features(batch), dim=1)
+        features = torch.addcmul(self.shift, features, self.scale)
         if self.method.scaling == "l2":
             z, *columns = features.split(self.widths, dim=1)
-            features = torch.cat([self._to_one_norm(z), *columns], dim=1)
+            z = self.norms[0] * torch.nn.functional.normalize(z, dim=1)
+            features = torch.cat([z, *columns], dim=1)
         return features
-
-    def _to_one_norm(self, z):
-        return self.norms[0] * torch.nn.functional.normalize(z, dim=1)
 
     def outputs(self, x):
         """Of the encoder, for what it reads: its last layer or all, as is asked for."""
