@@ -1,7 +1,8 @@
 """Losses of predicted bins; cells that are missing do not count."""
 
-import torch
 from torch.nn import functional as F
+
+from sklearn_ssl.objectives.classes import without_padding
 
 
 def bin_classification(logits, bins, n_bins, present):
@@ -29,8 +30,7 @@ def bin_classification(logits, bins, n_bins, present):
     loss : scalar tensor
     """
     logits = logits.unflatten(1, (len(n_bins), -1))
-    beyond = torch.arange(logits.shape[2], device=logits.device) >= n_bins[:, None]
-    logits = logits.masked_fill(beyond, -torch.inf).transpose(1, 2)
+    logits = without_padding(logits, n_bins).transpose(1, 2)
     return _mean_of(present, F.cross_entropy(logits, bins, reduction="none"))
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from sklearn_ssl.objectives.classes import without_padding
+
 
 def masked_patches(output, patches, hidden):
     r"""Squared error of hidden patches, each normalized by its own statistics.
@@ -67,9 +69,7 @@ def masked_cells(output, batch, hidden, missing_columns=(), cardinalities=()):
             error = error.index_add(1, columns, beside)
         errors.append(error)
     if len(cardinalities):
-        sizes = torch.tensor(cardinalities, device=output.device)
-        beyond = torch.arange(output.shape[2], device=output.device) >= sizes[:, None]
-        logits = categories.masked_fill(beyond, -torch.inf).transpose(1, 2)
+        logits = without_padding(categories, cardinalities).transpose(1, 2)
         codes = batch["categories"]
         errors.append(F.cross_entropy(logits, codes, reduction="none"))
     return _mean_of(hidden, torch.cat(errors, dim=1))

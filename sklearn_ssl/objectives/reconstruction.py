@@ -3,8 +3,9 @@
 With ``reduction="none"`` they return the loss of each cell, as those of torch do.
 """
 
-import torch
 from torch.nn import functional as F
+
+from sklearn_ssl.objectives.classes import without_padding
 
 
 def squared_error(output, target, reduction="mean"):
@@ -57,10 +58,6 @@ def categorical_cross_entropy(logits, codes, cardinalities, reduction="mean"):
     loss : scalar tensor, or of shape (n, c)
     """
     n, c = codes.shape
-    widest = max(cardinalities)
-    sizes = torch.tensor(cardinalities, device=logits.device)
-    beyond = torch.arange(widest, device=logits.device) >= sizes[:, None]
-    logits = logits.view(n, c, widest).masked_fill(beyond, -torch.inf)
-    rows = logits.flatten(0, 1)
-    loss = F.cross_entropy(rows, codes.flatten(), reduction=reduction)
+    logits = without_padding(logits.view(n, c, max(cardinalities)), cardinalities)
+    loss = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction=reduction)
     return loss * c if reduction == "mean" else loss.view(n, c)
