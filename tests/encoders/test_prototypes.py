@@ -25,6 +25,19 @@ def test_scores_are_cosines(head, z):
     torch.testing.assert_close(head(z), expected)
 
 
+def test_prototypes_start_at_about_unit_length():
+    with seeded_initialization(torch.Generator().manual_seed(0)):
+        lengths = PrototypeHead(6, 256, 50).prototypes.norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones(50), atol=0.2, rtol=0)
+
+
+def test_a_zero_row_of_half_precision_projects_to_zero(head):
+    for parameter in head.projector.parameters():
+        torch.nn.init.zeros_(parameter)
+    unit = head.half().project(torch.ones(2, 6, dtype=torch.float16))
+    assert torch.equal(unit, torch.zeros(2, 4, dtype=torch.float16))
+
+
 def test_prototypes_are_normalized_each_time(head, z):
     expected = head(z)
     with torch.no_grad():
@@ -55,3 +68,9 @@ def test_running_center():
     torch.testing.assert_close(center.eval()(batches[0]), means[0])
     assert torch.equal(center.mean, before[0])
     assert center.n_updates == before[1] == 15
+
+
+def test_running_center_keeps_no_graph():
+    center = RunningCenter(3)
+    center(torch.ones(4, 3, requires_grad=True))
+    assert not center.mean.requires_grad

@@ -55,6 +55,12 @@ def test_ties_leave_fewer_bins(rng):
     assert 15 < len(modality.bin_edges_[3]) < 35
 
 
+def test_bins_end_where_numbers_are_clipped():
+    X = np.append(np.linspace(-1, 1, 999), [1000.0])[:, None]
+    modality = Tabular(numeric="standard").fit(X)
+    assert modality.to_arrays(X)["numbers"].max() == modality.bin_edges_[0][-1] == 10
+
+
 def test_bins_of_many_rows_are_those_of_some(rng):
     X = rng.normal(size=(50_001, 1))
     edges = Tabular().fit(X).bin_edges_[0]

@@ -4,6 +4,7 @@ from numpy.testing import assert_array_equal
 from scipy.special import ndtri
 
 from sklearn_ssl.modalities.scaling import NormalScores, describe
+from sklearn_ssl.modalities.tabular import Tabular
 
 
 def scores_by_interpolation(values, quantiles):
@@ -43,11 +44,27 @@ def test_normal_scores_are_those_of_interpolation_to_the_bit(n):
     ("values", "expected"),
     [
         (np.random.default_rng(0).normal(size=1000), "standard"),
-        (np.random.default_rng(0).exponential(size=1000), "quantile"),
+        (np.random.default_rng(0).gamma(2, size=1000), "quantile"),
+        (-np.random.default_rng(0).gamma(2, size=1000), "quantile"),
         (np.random.default_rng(0).standard_t(2, size=1000), "quantile"),
+        (np.random.default_rng(0).laplace(size=1000), "standard"),  # excess of 3
         (np.repeat(np.geomspace(1, 1e6, 20), 50), "standard"),  # few distinct values
     ],
-    ids=["normal", "skewed", "heavy tails", "few values"],
+    ids=["normal", "skewed", "to the left", "heavy tails", "less heavy", "few values"],
 )
 def test_what_is_far_from_normal_is_scaled_by_quantiles(values, expected):
     assert describe(values, "auto")[2] == expected
+
+
+def test_a_constant_column_is_not_spread_by_rounding():
+    X = np.full((1000, 1), 0.1)
+    assert X.std() > 0
+    modality = Tabular().fit(X)
+    assert_array_equal(modality.scale_, 1)
+    assert_array_equal(modality.to_arrays(X)["numbers"], 0)
+
+
+def test_a_column_without_values_in_fit_stays_zero():
+    modality = Tabular().fit([[1.0, np.nan], [3.0, np.nan]])
+    numbers = modality.to_arrays(np.array([[4.0, 5.0]]))["numbers"]
+    assert_array_equal(numbers, [[2, 0]])

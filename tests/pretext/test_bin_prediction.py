@@ -84,6 +84,15 @@ def test_missing_numbers_make_no_edges():
     assert none.isposinf().all() and count == 1
 
 
+def test_edges_of_a_fit_are_those_of_the_numbers_present():
+    X = WINE[:, :4].copy()
+    X[::2, 1] = X[1::3, 3] = np.nan
+    bins = untrained(X, n_bins=4)
+    numbers = torch.from_numpy(bins.modality_.to_arrays(X)["numbers"])
+    present = [x[np.isfinite(cells)] for x, cells in zip(numbers.T, X.T, strict=True)]
+    assert torch.equal(bins._network.task.edges, quantile_edges(present, 4))
+
+
 def test_values_beyond_the_training_rows_fall_into_the_outer_bins():
     edges = torch.tensor([[1.0, 2.0, torch.inf]])
     numbers = torch.tensor([[-99.0], [0.9], [1.0], [1.9], [2.0], [99.0]])
