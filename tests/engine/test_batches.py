@@ -1,4 +1,5 @@
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from sklearn_ssl.engine import batches
-from sklearn_ssl.engine.batches import Rows, TensorSource
+from sklearn_ssl.engine.batches import Rows, TensorSource, as_tensor
 from tests.engine.helpers import CPU
 
 
@@ -32,6 +33,13 @@ def test_batches_cover_all_rows_once(n, batch_size, shuffled):
     assert torch.equal(*passes) == (not shuffled)
     if not shuffled:
         assert_array_equal(passes[0], values)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 7])
+def test_no_batch_has_a_single_row(n):
+    source = TensorSource({"a": np.arange(n)}, CPU)
+    sizes = [len(rows) for _, rows in Rows(source, torch.arange(n), 2)]
+    assert min(sizes) > 1 and sum(sizes) == n
 
 
 def test_batches_of_some_rows():
@@ -73,3 +81,14 @@ def test_streamed_rows_are_taken_as_those_of_a_tensor(monkeypatch):
     monkeypatch.setattr(batches, "_TILE", 7)
     assert torch.equal(streamed.whole(CPU), tensor)
     assert streamed.to(torch.device("meta")).shape == tensor.shape
+
+
+def test_a_tensor_keeps_the_memory_of_a_read_only_array():
+    array = np.arange(1000.0)
+    array.flags.writeable = False
+    alive, tensor = weakref.ref(array), as_tensor(array)
+    del array
+    assert alive() is not None
+    assert torch.equal(tensor, torch.arange(1000.0, dtype=torch.float64))
+    del tensor
+    assert alive() is None

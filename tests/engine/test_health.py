@@ -21,9 +21,10 @@ def health(z):
     class Task(nn.Module):
         method, inputs = Method(), Inputs()
 
-    task = Task().train()
-    found = embedding_health(task, torch.as_tensor(z).float())
-    assert task.training
+    task = Task()
+    for mode in (False, True):
+        found = embedding_health(task.train(mode), torch.as_tensor(z).float())
+        assert task.training is mode
     return found
 
 

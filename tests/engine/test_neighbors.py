@@ -105,6 +105,15 @@ def test_of_many_rows_some_are_candidates(monkeypatch):
     assert_array_equal(found, candidates[distances.argsort(axis=1)[:, :3]])
 
 
+def test_rows_between_two_candidates_take_either(monkeypatch):
+    monkeypatch.setattr(neighbors, "_MAX_CANDIDATES", 4)
+    X = np.zeros((40, 1))
+    X[[0, 13, 26, 39], 0] = -1, 1, -3, 3
+    _, found = nearest(X, 1)
+    between = X[:, 0] == 0
+    assert set(found[between, 0]) == {0, 13}
+
+
 @pytest.mark.parametrize(
     ("limits", "n_candidates"),
     [

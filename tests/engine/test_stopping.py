@@ -2,6 +2,7 @@ import itertools
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -24,6 +25,7 @@ from tests.engine.helpers import CPU, WINE, distance, every_method, quick, weigh
 def test_early_stopping_restores_the_best_weights(
     losses, patience, n_epochs, best, monkeypatch
 ):
+    quick(SCARF, max_epochs=0).fit(WINE)  # a module first loaded below keeps the patch
     ssl = quick(
         SCARF,
         early_stopping=True,
@@ -78,7 +80,7 @@ def test_loss_of_batches_weighs_rows():
 
 @every_method
 def test_held_out_rows_are_not_trained_on(method, monkeypatch):
-    trained_on = set()
+    trained_on, judged_by = set(), set()
     in_epoch = False
     run_epoch = Training._run_epoch
 
@@ -89,15 +91,34 @@ def test_held_out_rows_are_not_trained_on(method, monkeypatch):
         in_epoch = False
 
     def view(batch, source, generator):
-        if in_epoch:
-            trained_on.update(map(tuple, batch["numbers"].tolist()))
+        rows = trained_on if in_epoch else judged_by
+        rows.update(map(tuple, batch["numbers"].tolist()))
         return batch
 
     monkeypatch.setattr(Training, "_run_epoch", run_spied)
     ssl = quick(method, early_stopping=True, validation_fraction=0.25, views=view)
     ssl.fit(WINE)
     assert len(trained_on) == 178 - round(0.25 * 178)
+    assert len(judged_by) == round(0.25 * 178) and not judged_by & trained_on
     assert len(ssl.validation_loss_curve_) == ssl.n_iter_ == 3
+
+
+def test_rows_held_out_are_drawn_at_random():
+    X = np.arange(200.0)[:, None]
+    held_out = []
+    for seed in (0, 1):
+        judged_by = set()
+
+        def view(batch, source, generator, judged_by=judged_by):
+            if len(batch["numbers"]) == 20:  # the others are of 60
+                judged_by.update(batch["numbers"][:, 0].tolist())
+            return batch
+
+        how = {"early_stopping": True, "batch_size": 60, "random_state": seed}
+        quick(SCARF, views=view, **how).fit(X)
+        held_out.append(judged_by)
+    assert all(np.std([*rows]) > 0.5 for rows in held_out)  # of all rows: 1
+    assert held_out[0] != held_out[1]
 
 
 def test_few_rows_are_not_held_out():
