@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,12 @@ def test_bfloat16(method):
     assert curves["bfloat16"] != curves["float32"]
     assert_allclose(curves["bfloat16"], curves["float32"], rtol=0.05)
     assert curves["auto"] == curves["float32"]  # on a CPU
+
+
+def test_scores_are_of_full_precision():
+    ssl = quick(SCARF, precision="bfloat16").fit(WINE)
+    loaded = pickle.loads(pickle.dumps(ssl))  # knows nothing of how it was trained
+    assert ssl.score(WINE) == loaded.score(WINE)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -1,3 +1,4 @@
+import pickle
 import re
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from sklearn_ssl import SCARF
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.engine.training import Training
 from tests.engine.helpers import IRIS, WINE, distance, every_method, quick, weights_of
+from tests.helpers import assert_same_fit
 
 # Fitting again ------------------------------------------------------------------------
 
@@ -81,6 +83,19 @@ def test_failed_partial_fit_changes_nothing(method, monkeypatch):
     assert_array_equal(ssl.transform(WINE), Z)
     ssl.partial_fit(WINE)
     assert ssl.n_iter_ == n_iter + 1
+
+
+def test_partial_fit_after_a_fit_has_an_optimizer_of_its_own():
+    ssl = quick(SCARF).partial_fit(WINE).fit(WINE)
+    loaded = pickle.loads(pickle.dumps(ssl)).partial_fit(WINE)  # with a new one
+    assert_same_fit(ssl.partial_fit(WINE), loaded, WINE)
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1999, 200), (4000, 100), (40_001, 10)])
+def test_epochs_by_the_number_of_rows(n, expected):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    scarf = quick(SCARF, max_epochs="auto", max_time=1e-9).fit(X)
+    assert scarf.max_epochs_ == expected and scarf.n_iter_ == 1
 
 
 # Curves -------------------------------------------------------------------------------
@@ -155,6 +170,35 @@ def test_after_step_follows_each_optimizer_step():
     assert not torch.equal(log[0][2], start.head.weight)
     assert not np.allclose(task.teacher.weight, task.head.weight.detach())
     assert_array_equal(task.teacher.bias, start.teacher.bias)
+
+
+class RestartsOnce(SCARF):
+    """Has one layer begin anew before the second of its epochs."""
+
+    def _build_task(self, task):
+        super()._build_task(task)
+        self.epochs = []
+
+    def _begin_epoch(self, task):
+        epochs = task.method.epochs
+        epochs.append(task.encoder.layers[0][0].weight)
+        if len(epochs) == 2:
+            task.restarted.append(epochs[0])
+
+
+def test_a_restarted_layer_loses_its_optimizer_state_once(monkeypatch):
+    momenta = []
+    run_epoch = Training._run_epoch
+
+    def spy(training, *args):
+        weight = training.task.encoder.layers[0][0].weight
+        state = training.net.optimizer_.state.get(weight, {})
+        momenta.append(float(state["exp_avg"].norm()) if state else None)
+        run_epoch(training, *args)
+
+    monkeypatch.setattr(Training, "_run_epoch", spy)
+    quick(RestartsOnce).fit(WINE)
+    assert momenta[:2] == [None, 0.0] and momenta[2] > 0
 
 
 # Progress bar -------------------------------------------------------------------------

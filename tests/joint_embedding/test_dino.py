@@ -313,3 +313,12 @@ def test_an_encoder_of_one_size_gets_no_local_views():
     assert dino.n_local_views_ == 0
     with pytest.raises(ValueError, match="The encoder failed on a tensor"):
         DINO(encoder=OneSize(), n_prototypes=8).fit(COLOUR[:, :16])
+
+
+def test_a_score_is_by_the_temperature_at_the_end_of_training():
+    dino = small(teacher_temperature=0.07, max_epochs=1, **TINY).fit(WINE)
+    score = dino.score(WINE)
+    for progress in (0.0, 0.1, 1.0):
+        dino._network.task.progress = progress
+        assert dino.score(WINE) == score
+    assert dino._network.task.progress == 1.0

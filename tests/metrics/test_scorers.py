@@ -18,9 +18,9 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_ssl import SCARF, MoCo, SimCLR, SSLClassifier, metrics
+from sklearn_ssl import SCARF, Autoencoder, MoCo, SimCLR, SSLClassifier, metrics
 from sklearn_ssl._probing import embed, embed_views
 from sklearn_ssl.encoders import ConvNet
 from sklearn_ssl.views import Corruption
@@ -85,6 +85,14 @@ def test_probing_changes_nothing(cls):
     assert task.source is None
     assert not task.training
     assert torch.equal(torch_state, torch.get_rng_state())
+
+
+def test_what_views_note_of_the_rows_probed_is_forgotten():
+    images = make_data("image")
+    estimator = make(Autoencoder, modality="image", max_epochs=0).fit(images)
+    before = dict(vars(estimator.modality_))
+    embed_views(estimator, images, 2)
+    assert vars(estimator.modality_) == before
 
 
 def test_two_views_differ_and_rows_keep_their_place(wine):
@@ -187,6 +195,23 @@ def test_many_rows_are_thinned(wine, scarf, needs_y):
     scorer(scarf, X, y)
     assert_array_equal(seen[0], embed(scarf, X[rows]))
     assert_array_equal(seen[1], y[rows] if needs_y else None)
+
+
+def test_lidar_is_of_ten_views_of_a_thousand_rows(scarf):
+    X = np.random.default_rng(0).normal(size=(1500, 13))
+    rows = np.linspace(0, 1499, 1000).astype(int)
+    expected = metrics.lidar(embed_views(scarf, X[rows], 10))
+    assert metrics.lidar_scorer(scarf, X) == expected
+
+
+@pytest.mark.parametrize("power", [0.5, 2.0])
+def test_a_power_law_is_best_at_an_exponent_of_one(power):
+    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(400, 20)))[0]
+    Z = directions * np.arange(1, 21) ** (-power / 2)
+    alpha = metrics.alpha_req(Z)
+    assert (alpha < 1) == (power < 1)
+    found = metrics.alpha_req_scorer(FunctionTransformer().fit(Z), Z)
+    assert found == pytest.approx(-abs(alpha - 1))
 
 
 def test_rows_without_label_are_left_out_before_thinning(wine, scarf):
