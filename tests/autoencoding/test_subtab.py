@@ -47,6 +47,11 @@ def test_the_remainder_is_distributed():
     assert column_subsets(13, 4, 0).sum(1).tolist() == [3, 3, 3, 4]
 
 
+def test_the_overlap_is_rounded_down():
+    subsets = column_subsets(10, 4, 0.75)  # of 2.5 columns: 1.875
+    assert subsets.sum(1).tolist() == [3, 4, 3, 4]
+
+
 def test_a_column_is_in_a_subset_with_all_of_its_inputs(mixed):
     task, _ = ready_task(untrained(mixed, n_subsets=3), mixed)
     for outputs in task.inputs.columns_of_output:
@@ -89,6 +94,13 @@ def test_agreement_is_the_formula(k, temperature):
         slope = agreement_formula(up, temperature)
         slope = (slope - agreement_formula(down, temperature)) / (2 * step)
         assert_allclose(tensor.grad[index].item(), slope, rtol=1e-5, atol=1e-9)
+
+
+def test_subsets_without_a_direction_in_half_precision_agree():
+    z = torch.zeros(2, 3, 4, dtype=torch.float16, requires_grad=True)
+    loss = subset_agreement(z)
+    loss.backward()
+    assert loss.isfinite() and z.grad.isfinite().all()
 
 
 def test_a_single_subset_agrees():

@@ -6,6 +6,8 @@ from torch import nn
 
 from sklearn_ssl import CollapseWarning, Data2Vec, objectives
 from sklearn_ssl.encoders import MLP, FTTransformer
+from sklearn_ssl.views import Corruption
+from tests.helpers import watch
 from tests.joint_embedding.helpers import assert_follows_after_the_step, parameters_of
 from tests.masked.helpers import MODALITIES, SIZES, WINE, record, untrained_task
 
@@ -53,6 +55,15 @@ def test_loss_is_the_distance_to_the_teacher_at_hidden_tokens(X, parameters, n_t
     d = np.abs(output - target)
     errors = np.where(d <= 0.5, d**2 / (2 * 0.5), d - 0.5 / 2)
     assert_allclose(loss.item(), errors[hidden.numpy()].mean(), rtol=1e-4)
+
+
+def test_the_teacher_sees_the_whole_view_that_the_encoder_sees_in_part():
+    task, batch = moved_task(Data2Vec(views=Corruption(rate=0.5), **SMALL), WINE)
+    views, _ = watch(task)
+    shown, _ = record(task.teacher, "token_layers")
+    task(**batch)
+    assert not torch.equal(views[0]["numbers"], batch["numbers"])
+    assert torch.equal(shown[0], task.teacher.tokens(task.inputs(views[0])))
 
 
 @pytest.mark.parametrize(("top_layers", "n_used"), [(1, 1), (2, 2), (3, 3), (9, 3)])

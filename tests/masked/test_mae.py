@@ -52,6 +52,16 @@ def test_encoder_sees_visible_tokens_only(X, parameters, n_tokens):
         torch.testing.assert_close(seen[row], visible[order])
 
 
+@pytest.mark.parametrize(("ratio", "n_hidden"), [(0.29, 29), (0.57, 57), (0.575, 57)])
+def test_rounding_hides_no_token_less(ratio, n_hidden):
+    """0.29 * 100 is a bit below 29."""
+    X = np.random.default_rng(0).normal(size=(8, 100))
+    task, batch = untrained_task(mae(mask_ratio=ratio, **MODALITIES["table"][1]), X)
+    drawn = masks(task)
+    task(**batch)
+    assert (drawn[0].sum(dim=1) == n_hidden).all()
+
+
 @every_modality
 def test_decoder_gets_mask_tokens_and_positions(X, parameters, n_tokens):
     task, batch = untrained_task(mae(**parameters), X)

@@ -1,6 +1,7 @@
 """Metrics as scorers: what they see, in which order they put encoders, in searches."""
 
 import pickle
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -93,6 +94,21 @@ def test_what_views_note_of_the_rows_probed_is_forgotten():
     before = dict(vars(estimator.modality_))
     embed_views(estimator, images, 2)
     assert vars(estimator.modality_) == before
+
+
+def test_probing_keeps_other_threads_from_the_network(wine):
+    estimator = make(SCARF, max_epochs=0).fit(wine[0])
+    lock, entered = estimator._network._lock, []
+
+    def view(batch, source, generator):
+        enter = Thread(target=lambda: entered.append(lock.acquire(blocking=False)))
+        enter.start()
+        enter.join()
+        return batch
+
+    estimator._network.task.views = view
+    embed_views(estimator, wine[0], 2)
+    assert entered == [False, False]
 
 
 def test_two_views_differ_and_rows_keep_their_place(wine):
