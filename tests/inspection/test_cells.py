@@ -5,11 +5,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ssl import Autoencoder
 from sklearn_ssl.inspection import AnomaliesDisplay, NeighborsDisplay, ViewsDisplay
-from sklearn_ssl.inspection._rows import _as_text
+from sklearn_ssl.inspection._rows import _as_text, decoded_texts, find_grains
+from sklearn_ssl.modalities import Tabular
 from tests.helpers import make
 from tests.inspection.helpers import overlaps, render
 
@@ -137,6 +138,26 @@ def test_arrays_and_lists(plain, unusual):
             assert_array_equal(cells[1, :2], ["missing", "0.0123"])
 
 
+@pytest.mark.parametrize("numeric", ["standard", "quantile"])
+def test_numbers_and_dates_come_back_from_the_network(numeric):
+    rng = np.random.default_rng(0)
+    days = np.datetime64("2000-01-01") + rng.integers(0, 8000, 200)
+    X = pd.DataFrame({"year": rng.integers(1900, 2100, 200), "day": days})
+    X["price"] = np.exp(rng.normal(size=200))
+    modality = Tabular(numeric=numeric).fit(X)
+    texts = decoded_texts(modality, modality.to_arrays(X), find_grains(modality, X))
+    assert texts[:, 0].tolist() == X["year"].astype(str).tolist()
+    assert texts[:, 1].tolist() == days.astype(str).tolist()
+    assert_allclose(texts[:, 2].astype(float), X["price"], rtol=0.01)
+
+
+def test_levels_come_back_from_the_network():
+    modality = Tabular().fit(pd.DataFrame({"city": ["Bern", "Bern", "Chur"]}))
+    X = pd.DataFrame({"city": [None, "Thun", "Bern", "Chur"]})
+    texts = decoded_texts(modality, modality.to_arrays(X), [0])
+    assert texts[:, 0].tolist() == ["missing", "other", "Bern", "Chur"]
+
+
 def test_numbers_as_text():
     texts = {
         0.0: "0",
@@ -156,4 +177,5 @@ def test_numbers_as_text():
     durations = {0.25: "0.25 s", -90: "-0:01:30", 3600: "1:00:00"}
     assert {x: _as_text(x, "durations") for x in durations} == durations
     dates = {0.0: "1970-01-01", -60.0: "1969-12-31 23:59", 1.0: "1970-01-01 00:00:01"}
+    dates |= {86399.9: "1970-01-02", -0.1: "1970-01-01"}  # rounded, not cut
     assert {x: _as_text(x, "dates") for x in dates} == dates

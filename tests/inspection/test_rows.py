@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_wine
 
 from sklearn_ssl.inspection import (
@@ -62,6 +62,15 @@ BAD = [
 def test_bad_rows(cls, rows, error, message, autoencoder, table):
     with pytest.raises(error, match=message):
         cls.from_estimator(autoencoder, table, rows=rows)
+
+
+@pytest.mark.parametrize("n_channels", [3, 4])
+def test_images_are_shown_in_their_colours(n_channels):
+    rng = np.random.default_rng(0)
+    images = rng.integers(256, size=(6, 8, 8, n_channels), dtype=np.uint8)
+    Z = np.arange(12.0).reshape(6, 2)
+    display = NeighborsDisplay.from_embedding(Z, images, rows=[4], n_neighbors=1)
+    assert_allclose(display.images[0, 0], images[4] / 255, atol=1e-6)
 
 
 @pytest.mark.parametrize("n_neighbors", [20, 1000])
