@@ -61,6 +61,16 @@ def test_score_of_several_outputs(fine_tune, wine):
     )
 
 
+def test_rows_of_the_class_of_minus_one_alone_are_scored(wine):
+    X, y, _ = wine
+    y = np.where(y == 0, -1, 1)
+    with pytest.warns(UserWarning, match="both are taken for classes"):
+        classifier = SSLClassifier(make(SCARF)).fit(X, y)
+    rows = y == -1
+    expected = np.mean(classifier.predict(X[rows]) == -1)
+    assert classifier.score(X[rows], y[rows]) == expected
+
+
 @pytest.mark.parametrize("cls", [SSLClassifier, SSLRegressor])
 @pytest.mark.parametrize("fine_tune", [False, FineTuning(max_epochs=1)])
 def test_column_of_labels(fine_tune, cls, wine):
