@@ -101,9 +101,7 @@ class SubTab(Autoencoder):
         from sklearn_ssl.views.subsets import column_subsets
 
         super()._build_task(task)
-        task.head = projection_head(
-            task.n_outputs, task.n_outputs, self.projection_dim, batch_norm=False
-        )
+        task.head = projection_head(task.n_outputs, task.n_outputs, self.projection_dim)
         columns = task.inputs.columns_of_output
         subsets = column_subsets(len(columns), self.n_subsets, self.overlap)
         seen = zeros(len(subsets), *task.inputs.output_shape)
