@@ -18,7 +18,7 @@ Prints for each number of labels the mean gain over regression on the columns, w
 ties and losses against it (a tie: a paired t-test over seeds says nothing at 5%), the
 worst table and the mean rank, then the gains on each table; those at ten labels become
 a picture beside the CSV. Seeds, each with its own split, begin at 1: defaults were
-chosen on the splits of seeds 0, 100 and 101, on no split of the tables of ``--unseen``.
+chosen on the splits of seeds 0 and 100 to 102, on no split of those of ``--unseen``.
 
 Rows are appended to the CSV as soon as a table is done for a seed, and what is there is
 not run again.
