@@ -15,17 +15,13 @@ def corrected_error(differences, n_train, n_test):
     Parameters
     ----------
     differences : array-like of shape (n_folds,)
+        Of two folds or more.
     n_train, n_test : float
         Rows of which a fold trains and tests.
 
     Returns
     -------
     error : float
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two folds.
 
     References
     ----------
@@ -36,7 +32,5 @@ def corrected_error(differences, n_train, n_test):
        https://doi.org/10.1007/978-3-540-24775-3_3
     """
     n_folds = len(differences)
-    if n_folds < 2:
-        raise ValueError(f"Noise is estimated from two folds or more, got {n_folds}.")
     variance = np.var(differences, ddof=1)
     return float(np.sqrt((1 / n_folds + n_test / n_train) * variance))

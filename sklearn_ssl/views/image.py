@@ -143,7 +143,7 @@ def resample(
     ----------
     pixels : tensor of shape (n, channels, height, width)
     generator : torch.Generator
-    size : int or tuple of (height, width), default=None
+    size : tuple of (height, width), default=None
         Size of the views; None keeps the size of the images.
     crop_scale : tuple of float
         Range of the crop's share of the image area.
@@ -161,8 +161,7 @@ def resample(
     views : tensor of shape (n, channels, *size)
     """
     height, width = pixels.shape[2:]
-    out = (height, width) if size is None else size
-    out = (out, out) if isinstance(out, int) else tuple(out)
+    out = (height, width) if size is None else tuple(size)
     crops = tuple(crop_scale) != (1, 1) or tuple(crop_ratio) != (1, 1)
     if not (crops or rotation or shear or out != (height, width)):
         # Mirroring alone moves whole pixels and needs no interpolation.
