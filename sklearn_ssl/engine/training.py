@@ -275,11 +275,12 @@ class Training:
         return time.perf_counter() - self.started >= self.max_time
 
     def _progress(self):
-        steps = self.n_steps / self.n_steps_planned if self.n_steps_planned else 0.0
-        if self.max_time is None or not self.n_steps_planned:
-            return min(steps, 1.0)
-        seconds = (time.perf_counter() - self.started) / self.max_time
-        return min(max(steps, seconds), 1.0)
+        if not self.n_steps_planned:
+            return 0.0
+        share = self.n_steps / self.n_steps_planned
+        if self.max_time is not None:
+            share = max(share, (time.perf_counter() - self.started) / self.max_time)
+        return min(share, 1.0)
 
     def _figures(self):
         figures = {"loss": self.loss_curve[-1], "std": self.embedding_std_curve[-1]}

@@ -249,6 +249,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         _check_no_labels_are_used(methods)
         check_methods(methods)
         candidates = {RAW: raw_like(methods, self.modality), **methods}
+        if self.estimator is not None:
+            check_step_two(self.estimator, "classifier", "regressor")
         rows, labels = self._labels(y)
         seed = seed_of(self.random_state)
         judge = seeded(self._judge(labels), seed)
@@ -309,8 +311,6 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _labels(self, y):
         """Row numbers of those that are labelled, and their labels."""
-        if self.estimator is not None:
-            check_step_two(self.estimator, "classifier", "regressor")
         if y is None:
             return np.arange(0), np.arange(0)
         y = one_column(y)

@@ -138,10 +138,9 @@ def resolve_fine_tuning(fine_tune, transformer):
         fine_tune = FineTuning() if fine_tune else None
     if fine_tune is None:
         return None
-    settings = fine_tune
-    if not isinstance(settings, FineTuning):
+    if not isinstance(fine_tune, FineTuning):
         raise TypeError(f"fine_tune must be a bool or FineTuning, got {fine_tune!r}.")
-    settings._check()
+    fine_tune._check()
     if not isinstance(thaw(transformer), SSLTransformer):
         raise TypeError(
             "fine_tune needs a method of this package as transformer, or one in a "
@@ -152,7 +151,7 @@ def resolve_fine_tuning(fine_tune, transformer):
             f"{type(transformer).__name__} uses labels, of which fine_tune holds some "
             "out. Fit it first, and pass FrozenEstimator(it), or fine_tune=False."
         )
-    return settings
+    return fine_tune
 
 
 def check_holds_out(settings, labels):
