@@ -128,13 +128,17 @@ def test_minus_one_is_a_target_beside_nan():
         list(UnlabeledSplit(2).split(np.zeros((3, 1)), np.array([-1, None, 0])))
 
 
-def test_whole_floats_are_classes_if_they_recur():
-    X = np.zeros((8, 1))
-    y = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]
-    for _, test in UnlabeledSplit(2).split(X, y):
-        assert set(np.take(y, test)) == {0.0, 1.0}
-    ages = np.arange(8.0)
-    found = [test.tolist() for _, test in UnlabeledSplit(2).split(X, ages)]
+@pytest.mark.parametrize("n_rows", (2, 4))
+def test_whole_floats_are_classes_if_they_recur(n_rows):
+    """In each of two folds, that is."""
+    y = np.repeat([0.0, 1.0], n_rows)
+    for _, test in UnlabeledSplit(2).split(np.zeros((len(y), 1)), y):
+        assert set(y[test]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("y", (np.arange(8.0), [0.0] * 7 + [1.0]))
+def test_whole_floats_of_which_one_does_not_recur_are_targets(y):
+    found = [test.tolist() for _, test in UnlabeledSplit(2).split(np.zeros((8, 1)), y)]
     assert found == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
