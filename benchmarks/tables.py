@@ -27,7 +27,7 @@ not run again.
     python benchmarks/tables.py --more --seeds 1 --jobs 2 --methods SimCLR
         DenoisingAutoencoder AutoSSL --save tables_more.csv
     python benchmarks/tables.py --unseen --seeds 3 --jobs 2 --methods SimCLR
-        DenoisingAutoencoder AutoSSL --save tables_unseen.csv
+        DenoisingAutoencoder SubTab AutoSSL --save tables_unseen.csv
     python benchmarks/tables.py --openml credit-g --methods SimCLR --seeds 2
 """
 
