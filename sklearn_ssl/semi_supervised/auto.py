@@ -98,6 +98,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         missing value; but -1 and 1 alone are two classes, and -1 is a target where
         `estimator` is a regressor, and among floats that are not all whole. ``None``:
         all rows have a label.
+    verbose : int, default=0
+        1 shows a progress bar for each method of "auto" as it is trained. Those of a
+        list or dict have a `verbose` of their own.
     random_state : int, RandomState, Generator or None, default=None
         Determines the folds, and replaces the random states of methods and estimator;
         ``None`` leaves these as they are.
@@ -181,6 +184,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     prior_labels: float = 5.0
     scales: object = (0.5, 2.0, 4.0)
     unlabeled: object = "auto"
+    verbose: int = 0
     random_state: object = None
 
     def fit(self, X, y=None, *, X_unlabeled=None):
@@ -307,7 +311,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if X is not None:
             known = tuple(_METHODS)
             kind = resolve_modality(self.modality, X, known, type(self).__name__).name
-        return by_name([method(modality=self.modality) for method in _METHODS[kind]])
+        how = {"modality": self.modality, "verbose": self.verbose}
+        return by_name([method(**how) for method in _METHODS[kind]])
 
     def _labels(self, y):
         """Row numbers of those that are labelled, and their labels."""

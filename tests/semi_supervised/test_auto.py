@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl.encoders import MLP
 from sklearn_ssl.inspection import PretrainingDisplay
 from sklearn_ssl.model_selection import label_efficiency_curve
+from sklearn_ssl.semi_supervised import auto as auto_module
 from sklearn_ssl.semi_supervised._choice import inner_folds
 from sklearn_ssl.views import Corruption
 from tests.helpers import make, make_data
@@ -330,6 +332,20 @@ def test_methods_by_modality():
     images = AutoSSL(modality="image")._methods(make_data("image"))
     assert list(images) == ["SimCLR", "LeJEPA"]
     assert {method.modality for method in images.values()} == {"image"}
+
+
+def test_verbose_shows_a_bar_for_each_method_that_is_trained(capfd, monkeypatch):
+    X, y = load_wine(return_X_y=True)
+    quick = {"max_epochs": 1, "encoder": MLP(hidden=(16,))}
+    methods = tuple(partial(method, **quick) for method in (SimCLR, SCARF))
+    monkeypatch.setattr(auto_module, "_METHODS", {"table": methods})
+    AutoSSL().fit(X, y)
+    assert capfd.readouterr() == ("", "")
+    AutoSSL(verbose=1).fit(X, y)
+    _, shown = capfd.readouterr()
+    assert "SimCLR: 100%" in shown and "SCARF: 100%" in shown
+    with pytest.raises(ValueError, match="verbose must be an int of at least 0"):
+        AutoSSL(verbose=-1).fit(X, y)
 
 
 # As an estimator ----------------------------------------------------------------------
