@@ -256,8 +256,7 @@ def check_training_parameters(est):
     check_number("n_threads", est.n_threads, Integral, 1, words=(None,))
     check_option("early_stopping", est.early_stopping, (True, False))
     check_option("warm_start", est.warm_start, (True, False))
-    if not isinstance(est.verbose, Integral | np.bool_) or est.verbose < 0:
-        raise ValueError(f"verbose must be an int of at least 0, got {est.verbose!r}.")
+    check_verbose(est.verbose)
     if not isinstance(est.random_state, np.random.RandomState | np.random.Generator):
         check_number("random_state", est.random_state, Integral, 0, words=(None,))
     check_option("passthrough", est.passthrough, ("auto", True, False))
@@ -265,6 +264,17 @@ def check_training_parameters(est):
     check_option("scaling", est.scaling, ("block", "standard", "l2"))
     check_option("optimizer", est.optimizer, ("adamw", "lars", "sgd"))
     check_option("precision", est.precision, ("auto", "float32", "bfloat16"))
+
+
+def check_verbose(verbose):
+    """Check that it is a number, which may be a bool.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(verbose, Integral | np.bool_) or verbose < 0:
+        raise ValueError(f"verbose must be an int of at least 0, got {verbose!r}.")
 
 
 def count_held_out(estimator, n_rows):

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like, rehearse
 from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import is_whole, one_column, take_labelled, uses_labels
-from sklearn_ssl._parameters import check_number, is_auto, unless_auto
+from sklearn_ssl._parameters import check_number, check_verbose, is_auto, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities import resolve_modality, with_unlabeled
@@ -245,6 +245,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _fit(self, X, y, X_unlabeled):
         check_number("cv", self.cv, Integral, 2)
+        check_verbose(self.verbose)
         if self.prior_labels != np.inf:
             check_number("prior_labels", self.prior_labels, Real, 0)
         scales = _as_factors(self.scales)

@@ -344,8 +344,6 @@ def test_verbose_shows_a_bar_for_each_method_that_is_trained(capfd, monkeypatch)
     AutoSSL(verbose=1).fit(X, y)
     _, shown = capfd.readouterr()
     assert "SimCLR: 100%" in shown and "SCARF: 100%" in shown
-    with pytest.raises(ValueError, match="verbose must be an int of at least 0"):
-        AutoSSL(verbose=-1).fit(X, y)
 
 
 # As an estimator ----------------------------------------------------------------------
@@ -459,6 +457,13 @@ def test_a_failed_fit_leaves_the_last_one(wine):
         ({"methods": []}, ValueError, "methods is empty"),
         ({"methods": {"raw": SCARF()}}, ValueError, "'raw' is taken"),
         ({"methods": "SCARF"}, TypeError, "a list of transformers or a dict"),
+        ({"verbose": -1}, ValueError, "verbose must be an int of at least 0, got -1"),
+        ({"verbose": "yes"}, ValueError, "verbose must be an int .*, got 'yes'"),
+        (
+            {"methods": [Product()], "verbose": -1},
+            ValueError,
+            "verbose must be an int of at least 0",
+        ),
     ],
 )
 def test_bad_parameters(params, error, message, wine):
