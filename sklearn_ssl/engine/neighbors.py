@@ -28,6 +28,8 @@ class Neighbors:
         For each row; may be 0.
     candidates : int64 tensor
         The rows that can be neighbours: all, or evenly spaced ones of many.
+    batch : dict of tensors
+        These rows.
     """
 
     def __init__(self, task, n_neighbors):
@@ -41,7 +43,8 @@ class Neighbors:
         )
         places = torch.linspace(0, n_rows - 1, n_candidates, dtype=torch.float64).long()
         self.candidates = trained_on[places.to(trained_on.device)]
-        self.columns = task.inputs.columns(_rows(task, self.candidates))
+        self.batch = _rows(task, self.candidates)
+        self.columns = task.inputs.columns(self.batch)
         # Row i has the places i, i + 1, ... of the candidates, then those before it.
         twice = torch.arange(n_candidates, device=first.device).repeat(2)
         self.orders = twice.unfold(0, n_candidates, 1)
@@ -63,6 +66,7 @@ class Neighbors:
         Returns
         -------
         neighbors : int64 tensor of shape (n, n_neighbors)
+            Their places among the candidates.
         """
         if self.n_unknown:
             unknown = (self.found[rows, 0] < 0).nonzero()[:, 0]
@@ -76,9 +80,9 @@ class Neighbors:
         distance = torch.cdist(columns, self.columns).to(rows.device)
         # Among two more are the row itself, if it is a candidate, and what tells a tie.
         nearest = distance.topk(self.n_neighbors + 2, largest=False)
-        found = self.candidates[nearest.indices]
-        itself_last = (found == rows[:, None]).int().argsort(dim=1, stable=True)
-        found = found.gather(1, itself_last[:, : self.n_neighbors])
+        is_itself = self.candidates[nearest.indices] == rows[:, None]
+        itself_last = is_itself.int().argsort(dim=1, stable=True)
+        found = nearest.indices.gather(1, itself_last[:, : self.n_neighbors])
         tied = (nearest.values[:, 1:] == nearest.values[:, :-1]).any(dim=1)
         if tied.any():
             found[tied] = self._search_ties(rows[tied], distance[tied])
@@ -89,7 +93,7 @@ class Neighbors:
         distance.masked_fill_(rows[:, None] == self.candidates, torch.inf)
         order = self.orders[rows % len(self.candidates)]
         nearest = distance.gather(1, order).topk(self.n_neighbors, largest=False)
-        return self.candidates[order.gather(1, nearest.indices)]
+        return order.gather(1, nearest.indices)
 
 
 def with_neighbors(task, batch, rate=0.5):
@@ -114,11 +118,11 @@ def with_neighbors(task, batch, rate=0.5):
     draws = {"generator": task.generator, "device": task.generator.device}
     chosen = torch.randint(neighbors.n_neighbors, (len(rows), 1), **draws)
     replaced = (torch.rand(len(rows), **draws) < rate).nonzero()[:, 0]
-    near = neighbors.of(rows, task.inputs.columns(batch))
-    near = near.gather(1, chosen.to(rows.device))[replaced.to(rows.device), 0]
-    others = _rows(task, near)
+    columns = task.inputs.columns(batch)[replaced]
+    near = neighbors.of(rows[replaced.to(rows.device)], columns).to(replaced.device)
+    near = near.gather(1, chosen[replaced])[:, 0]
     return {
-        name: cells.index_copy(0, replaced, others[name])
+        name: cells.index_copy(0, replaced, neighbors.batch[name][near])
         for name, cells in batch.items()
     }
 

@@ -28,7 +28,8 @@ def nearest(X, n_neighbors, trained_on=None):
     task = task_of(X)
     task.rows = task.rows if trained_on is None else torch.tensor(trained_on)
     columns = columns_of(task)[task.rows]
-    found = Neighbors(task, n_neighbors).of(task.rows, columns)
+    neighbors = Neighbors(task, n_neighbors)
+    found = neighbors.candidates[neighbors.of(task.rows, columns)]
     return columns_of(task).double().numpy(), found.numpy()
 
 
