@@ -168,7 +168,7 @@ def make_floor(estimator, arrays):
     estimator._loss(task, batches[0])
     task.views = _Replay(
         [
-            views_of(batch, source.tensors, task.generator)
+            views_of(batch, source.donors, task.generator)
             for batch in batches
             for _ in range(counter.position)
         ]

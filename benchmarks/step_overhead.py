@@ -105,7 +105,7 @@ def measure(name, estimator, X, n_threads, n_repetitions):
     bare = estimator._start(arrays, None, max_epochs=10**6)
     device, task = training.device, bare.task
     source = TensorSource(arrays, device)
-    task.source = source.tensors
+    task.data = source
     rows = torch.arange(source.n_rows)
     batches = [
         task.inputs.prepare(batch) for batch, _ in Rows(source, rows, BATCH_SIZE)
@@ -120,7 +120,7 @@ def measure(name, estimator, X, n_threads, n_repetitions):
     def make_views():
         with torch.no_grad():
             return [
-                views_of(batch, source.tensors, task.generator)
+                views_of(batch, source.donors, task.generator)
                 for batch in batches
                 for _ in range(n_views)
             ]

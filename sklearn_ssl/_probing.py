@@ -245,7 +245,7 @@ def _view_of(method, task, arrays):
         return task.view
     modality = copy(method.modality_)  # views may note on it what they found
     views = modality.default_views().adapt(modality, arrays)
-    return lambda batch: views(batch, task.source, task.generator)
+    return lambda batch: views(batch, task.data.donors, task.generator)
 
 
 def _encode(task, batch):

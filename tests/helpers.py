@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 
 from sklearn_ssl import SCARF, Data2Vec, TrainingDivergedError, all_methods
 from sklearn_ssl.encoders import MLP, FTTransformer
+from sklearn_ssl.engine.batches import TensorSource
 from sklearn_ssl.modalities import Image, Tabular
 
 
@@ -157,7 +158,7 @@ def ready_task(estimator, X, n_rows=32):
     """
     task = estimator._network.task
     arrays = estimator.modality_.to_arrays(X)
-    task.source = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    task.data = TensorSource(arrays, torch.device("cpu"))
     task.train()
     task.set_generator(torch.Generator().manual_seed(0))
     return task, {name: tensor[:n_rows] for name, tensor in task.source.items()}

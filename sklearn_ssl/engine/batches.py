@@ -1,5 +1,7 @@
 """Data as the engine sees it: something that returns batches by row numbers."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 
@@ -29,6 +31,8 @@ def as_tensor(array):
 
 # Rows that move to a device at once.
 _TILE = 2**16
+# Views find no less variety among so many cells, or at least so many rows.
+_DONOR_CELLS, _ENOUGH_DONORS = 2**22, 1024
 
 
 class StreamedTensor:
@@ -37,8 +41,8 @@ class StreamedTensor:
     Parameters
     ----------
     reader : object
-        ``reader[rows]``, ``reader[rows, column]`` and ``reader[rows, columns]`` return
-        ndarrays as an ndarray would.
+        ``reader[rows]`` and ``reader[rows, column]`` return ndarrays as an ndarray
+        would.
     """
 
     device = torch.device("cpu")
@@ -101,6 +105,8 @@ class TensorSource:
     home : torch.device
         Where the tensors are held.
     n_rows : int
+    tensors : dict of tensors
+        All rows; of a large table :class:`StreamedTensor`.
     """
 
     def __init__(self, arrays, device):
@@ -113,6 +119,17 @@ class TensorSource:
             self.home = torch.device("cpu")
         else:
             self.tensors = {k: t.to(device) for k, t in self.tensors.items()}
+
+    @cached_property
+    def donors(self):
+        """Rows from which views borrow: all, or evenly spaced ones of a large table.
+
+        They are tensors. Cells of all rows of a file would be read at random places.
+        """
+        width = sum(tensor.shape[1:].numel() for tensor in self.tensors.values())
+        enough = max(_DONOR_CELLS // max(width, 1), _ENOUGH_DONORS)
+        step = -(-self.n_rows // enough)
+        return {name: tensor[::step] for name, tensor in self.tensors.items()}
 
     def batch(self, rows):
         """The rows numbered `rows` (int64 tensor), on the device."""

@@ -255,17 +255,17 @@ class FineTuner:
         self.head = fit_head(features, self.labels, rows).to(device)
         self.labels = self.labels.to(device)
         self.source = TensorSource(self.arrays, device)
-        self.task.source = self.source.tensors
+        self.task.data = self.source
         if self.consistency:
             all_rows = TensorSource(self.all_arrays, device)
-            self.task.source = all_rows.tensors
+            self.task.data = all_rows
             self.batches_to_view = self._endless_batches(all_rows, order)
         self.task.requires_grad_(self.encoder_rate > 0)
         self.optimizers = self._optimizers()
         try:
             self._train(Rows(self.source, rows, self.batch_size, order), held_out)
         finally:
-            self.task.source = None
+            self.task.data = None
         self.task.eval().zero_grad(set_to_none=True)
         self.task.requires_grad_(False)
         return self

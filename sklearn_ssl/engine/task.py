@@ -57,9 +57,11 @@ class Task(nn.Module):
         L2 norm of a row in either, root mean square.
     progress : float
         Share of the training that is done, for schedules inside a method.
+    data : TensorSource or None
+        All rows, while training or scoring.
     source : dict of tensors or None
-        All rows, while training or scoring; views may borrow cells from them. Of large
-        tables :class:`~sklearn_ssl.engine.batches.StreamedTensor` instead of tensors.
+        Theirs. Of large tables :class:`~sklearn_ssl.engine.batches.StreamedTensor`
+        instead of tensors.
     rows : int64 tensor or None
         Which of them the batch holds; in ``_begin_fit``, which are trained on.
     neighbors : Neighbors or None
@@ -94,12 +96,16 @@ class Task(nn.Module):
         self.adapted = {}
         self.restarted = []
         self.progress = 0.0
-        self.source = None
+        self.data = None
         self.rows = None
         self.neighbors = None
         self.generator = None
         self.passthrough = _passes_through(method, inputs)
         self.autocast = False
+
+    @property
+    def source(self):
+        return self.data and self.data.tensors
 
     def forward(self, **batch):
         """Return the loss: all of the computation, for wrappers of ``forward``."""
@@ -113,7 +119,7 @@ class Task(nn.Module):
         device = next(iter(batch.values())).device.type
         views = views or self.views
         with torch.no_grad(), torch.autocast(device, enabled=False):
-            view = views(batch, self.source, self.generator)
+            view = views(batch, self.data.donors, self.generator)
         if not isinstance(view, dict) or not all(map(torch.is_tensor, view.values())):
             raise TypeError(
                 f"views={views!r} must return a dict of tensors, as the batch is that "
@@ -156,16 +162,16 @@ class Task(nn.Module):
     @contextmanager
     def scoring(self, source):
         """Evaluation mode on a corruption that is the same each time."""
-        before = self.training, self.source, self.rows, self.generator, self.progress
+        before = self.training, self.data, self.rows, self.generator, self.progress
         self.eval()
         self.progress = 1.0
-        self.source = source.tensors
+        self.data = source
         self.set_generator(make_generator(0, SCORE, source.device))
         try:
             with torch.no_grad():
                 yield
         finally:
-            training, self.source, self.rows, generator, self.progress = before
+            training, self.data, self.rows, generator, self.progress = before
             self.train(training)
             self.set_generator(generator)
 

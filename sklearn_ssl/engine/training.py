@@ -138,7 +138,7 @@ class Training:
         held_out, rows = order[:validation_rows], order[validation_rows:].sort().values
         batches = Rows(source, rows, self.batch_size, self.order)
         health = source.batch(rows[:: math.ceil(len(rows) / _N_HEALTH_ROWS)])
-        self.task.source = source.tensors
+        self.task.data = source
         method = self.task.method
         self.n_steps_planned = self.max_epochs and self.max_epochs * len(batches)
         self.started = time.perf_counter()
@@ -159,7 +159,7 @@ class Training:
                     if end_epoch() or self._out_of_time() or self._out_of_patience():
                         break
             finally:
-                self.task.source = self.task.rows = self.task.neighbors = None
+                self.task.data = self.task.rows = self.task.neighbors = None
                 self.bar = None
         if self.best_weights is not None:
             self.task.load_state_dict(self.best_weights)

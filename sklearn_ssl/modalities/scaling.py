@@ -44,23 +44,14 @@ class Scaler:
         self.place = np.full(len(scaling), -1)  # among those scaled by quantiles
         self.place[places] = np.arange(len(places))
 
-    def __call__(self, values):
-        """Scale values of shape (n, n_columns) to float32, 0 where missing."""
+    def __call__(self, values, columns=slice(None)):
+        """Scale values of all or some columns to float32, 0 where missing."""
         numbers = np.empty(values.shape, np.float32)
         for rows in blocks(values):
-            self._scale(values[rows], slice(None), numbers[rows])
-        return numbers
-
-    def cells(self, values, columns):
-        """The same for single cells: values and their columns, both of shape (n,)."""
-        numbers = np.empty(values.shape, np.float32)
-        for start in range(0, len(values), _BLOCK):
-            some = slice(start, start + _BLOCK)
-            self._scale(values[some], columns[some], numbers[some])
+            self._scale(values[rows], columns, numbers[rows])
         return numbers
 
     def _scale(self, values, columns, out):
-        """Scale values whose last axis is that of `columns`."""
         # float64: a large offset would use up the digits of float32.
         scaled = values - self.mean[columns]
         scaled *= self.factor[columns]
@@ -68,10 +59,9 @@ class Scaler:
         if self.to_normal:
             place = self.place[columns]
             some = np.flatnonzero(place >= 0)
-            place = place[some].reshape(-1, *[1] * (values.ndim - 1))
-            chosen = values[..., some].T.astype(float, order="C")
-            out[..., some] = self.to_normal(chosen, place).T
-        out[..., self.empty[columns]] = 0
+            chosen = values[:, some].T.astype(float, order="C")
+            out[:, some] = self.to_normal(chosen, place[some][:, None]).T
+        out[:, self.empty[columns]] = 0
         out[np.isnan(out)] = 0
 
 

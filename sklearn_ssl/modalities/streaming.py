@@ -41,18 +41,18 @@ def read_rows(modality, X):
         pass  # an infinite value is an error, with the number of its row in all of X
     scaler = Scaler(modality)
     every = range(X.shape[1])
-    arrays = {"numbers": ColumnReader(X, every, scaler, scaler.cells)}
+    arrays = {"numbers": ColumnReader(X, every, scaler)}
     if modality.missing_columns_:
         columns = modality.missing_columns_
-        arrays["missing"] = ColumnReader(X, columns, _missing, _missing)
+        arrays["missing"] = ColumnReader(X, columns, _missing)
     return arrays
 
 
 class ColumnReader:
     """Columns of an array that are converted as they are read, to float32.
 
-    It reads as an array does: ``reader[rows]``, whatever the shape of `rows`,
-    ``reader[rows, column]``, and ``reader[rows, columns]`` of single cells.
+    It reads as an array does: ``reader[rows]`` and ``reader[rows, column]``, whatever
+    the shape of `rows`.
 
     Parameters
     ----------
@@ -61,16 +61,13 @@ class ColumnReader:
     columns : sequence of int
         Positions in X.
     convert : callable
-        Converts values of all columns, shape (n, n_columns).
-    convert_cells : callable
-        ``convert_cells(values, columns)`` converts single ones, both of shape (n,).
+        ``convert(values, columns)`` converts values of some of `columns`, in rows.
     """
 
-    def __init__(self, X, columns, convert, convert_cells):
+    def __init__(self, X, columns, convert):
         self.X = X
         self.columns = np.array(columns)
         self.convert = convert
-        self.convert_cells = convert_cells
         self.shape = len(X), len(columns)
 
     def __len__(self):
@@ -78,23 +75,21 @@ class ColumnReader:
 
     def __getitem__(self, key):
         if isinstance(key, tuple):
-            return self._cells(*key)
+            return self._column(*key)
         values = self.X[key]
         if self.shape[1] < values.shape[-1]:
             values = values[..., self.columns]
         flat = values.reshape(-1, self.shape[1])
-        return self.convert(flat).reshape(values.shape)
+        return self.convert(flat, slice(None)).reshape(values.shape)
 
-    def _cells(self, rows, columns=None, *rest):
-        if rest or np.asarray(columns).dtype.kind not in "iu":
+    def _column(self, rows, column=None, *rest):
+        if rest or np.shape(column) or np.asarray(column).dtype.kind not in "iu":
             raise TypeError(
-                "A large table is read by rows, or by rows and the numbers of columns. "
+                "A large table is read by rows, or by rows and the number of a column. "
                 "Take rows first, as source['numbers'][rows], then columns."
             )
-        values = self.X[rows, self.columns[columns]]
-        columns = np.broadcast_to(columns, values.shape)
-        flat = values.reshape(-1), columns.reshape(-1)
-        return self.convert_cells(*flat).reshape(values.shape)
+        values = self.X[rows, self.columns[column]]
+        return self.convert(values.reshape(-1, 1), [column]).reshape(values.shape)
 
 
 def _is_large(X):
@@ -104,5 +99,5 @@ def _is_large(X):
     return isinstance(X, mmap) or size > _LARGEST_COPY
 
 
-def _missing(values, columns=None):
+def _missing(values, columns):
     return np.isnan(values).astype(np.float32)

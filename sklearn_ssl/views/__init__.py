@@ -2,11 +2,10 @@
 
 A view is called as ``view(batch, source, generator)`` with a batch (dict of tensors),
 the rows that it may borrow from (dict of tensors) and a ``torch.Generator``, and
-returns a new batch. Of a large table `source` holds no tensors but what reads rows as
-they are asked for: ``len`` and indexing by rows, or by rows and columns, work as those
-of tensors do. The classes here hold parameters; ``adapt`` returns a copy in which
-each "auto" is replaced by the value that suits the data. The computations are in the
-modules of this package, which import torch.
+returns a new batch. Of a large table these are evenly spaced rows, some 4 million
+cells. The classes here hold parameters; ``adapt`` returns a copy in which each "auto"
+is replaced by the value that suits the data. The computations are in the modules of
+this package, which import torch.
 """
 
 from dataclasses import dataclass

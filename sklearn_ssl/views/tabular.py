@@ -62,10 +62,4 @@ def _borrow(cells, source, mask, donors):
     """Cells of which those in the mask are replaced, by those of other rows."""
     # The source may have stayed in the CPU's memory while the batch is on the GPU.
     donors = donors.to(source.device)
-    if isinstance(source, torch.Tensor):
-        return torch.where(mask, source.gather(0, donors).to(cells.device), cells)
-    # To read a cell of a large table costs more than to find the ones that are needed.
-    row, column = mask.to(source.device).nonzero(as_tuple=True)
-    replaced = cells.clone()
-    replaced[row, column] = source[donors[row, column], column].to(cells.device)
-    return replaced
+    return torch.where(mask, source.gather(0, donors).to(cells.device), cells)

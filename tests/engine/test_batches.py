@@ -75,12 +75,33 @@ def test_streamed_rows_are_taken_as_those_of_a_tensor(monkeypatch):
         assert torch.equal(streamed[key], tensor[key])
     assert torch.equal(streamed.index_select(0, some), tensor[some])
     assert torch.equal(source.batch(some)["a"], tensor[some])
-    columns = torch.tensor([2, 0, 0, 1])
-    assert torch.equal(streamed[some, columns], tensor[some, columns])
+    assert torch.equal(streamed[some, 2], tensor[some, 2])
     assert streamed.to(CPU) is streamed
     monkeypatch.setattr(batches, "_TILE", 7)
     assert torch.equal(streamed.whole(CPU), tensor)
     assert streamed.to(torch.device("meta")).shape == tensor.shape
+
+
+@pytest.mark.parametrize(("n", "step"), [(1024, 1), (1025, 2), (2048, 2), (2049, 3)])
+def test_views_borrow_from_evenly_spaced_rows(monkeypatch, n, step):
+    monkeypatch.setattr(batches, "_DONOR_CELLS", 3000)  # 1000 rows, but those are few
+    array = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
+    donors = TensorSource(
+        {"a": array, "b": array[:, 0], "c": Reader(array[:, :0])}, CPU
+    )
+    donors = donors.donors
+    assert torch.equal(donors["a"], torch.from_numpy(array[::step]))
+    assert torch.equal(donors["b"], torch.from_numpy(array[::step, 0]))
+    assert all(map(torch.is_tensor, donors.values()))
+    assert np.shares_memory(donors["a"].numpy(), array)  # no copy of what is in memory
+
+
+def test_of_narrow_rows_more_are_donors(monkeypatch):
+    monkeypatch.setattr(batches, "_DONOR_CELLS", 6000)
+    array = np.zeros((4001, 3), np.float32)
+    assert len(TensorSource({"a": array}, CPU).donors["a"]) == 1334
+    assert len(TensorSource({"a": array[:, :1]}, CPU).donors["a"]) == 4001
+    assert TensorSource({"a": array[:, :0]}, CPU).donors["a"].shape == (4001, 0)
 
 
 def test_a_tensor_keeps_the_memory_of_a_read_only_array():

@@ -8,6 +8,7 @@ from torch import nn
 from sklearn_ssl import SAINT, CollapseWarning, objectives
 from sklearn_ssl.encoders import MLP, FTTransformer
 from sklearn_ssl.encoders.ft_transformer import ColumnLinear
+from sklearn_ssl.engine.batches import TensorSource
 from sklearn_ssl.views import Identity
 from tests.helpers import numeric_gradient, ready_task, watch
 from tests.joint_embedding.helpers import (
@@ -109,7 +110,7 @@ def test_cells_of_a_row_are_replaced_by_those_of_one_other():
     task, _ = untrained_task(saint, X)
     # Rows that no donor is alike: each replaced cell shows.
     rows = {"numbers": torch.full((500, 8), 99.0)}
-    task.source = {"numbers": torch.from_numpy(X)}
+    task.data = TensorSource({"numbers": X}, torch.device("cpu"))
     cells = task.view(rows)["numbers"].double().numpy()
     replaced = cells != 99
     assert abs(replaced.mean() - 0.4) < 0.03

@@ -56,17 +56,23 @@ def test_readers_read_as_arrays_do(both, rng):
             assert np.asarray(reader[key]).dtype == np.float32
 
 
-def test_cells_come_each_from_its_own_row_and_column(both, rng):
+def test_columns_are_read_alone(both, rng):
     for array, reader in both:
-        rows = rng.integers(500, size=40)
-        columns = rng.integers(-array.shape[1], array.shape[1], size=40)
-        for key in (rows, columns), (slice(7), columns), (rows[:, None], columns[:3]):
-            assert_array_equal(reader[key], array[key], strict=True)
+        for column in (*range(-array.shape[1], array.shape[1]), np.int32(1)):
+            for rows in slice(7), rng.integers(500, size=(40, 2)):
+                key = rows, column
+                assert_array_equal(reader[key], array[key], strict=True)
 
 
 def test_other_keys_are_refused(both):
     for _, reader in both:
-        for key in (slice(None), slice(1)), (slice(None), [True]), (0, 0, 0), (0,):
+        for key in (
+            (slice(None), slice(1)),
+            (slice(None), [1]),
+            (0, True),
+            (0, 0, 0),
+            (0,),
+        ):
             with pytest.raises(TypeError, match=r"Take rows first"):
                 reader[key]
 

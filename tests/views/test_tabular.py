@@ -3,7 +3,6 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sklearn_ssl.engine.batches import StreamedTensor
 from sklearn_ssl.modalities import Image, Tabular
 from sklearn_ssl.views import Corruption, resolve_views
 from sklearn_ssl.views.tabular import bernoulli_mask, corrupt, exact_mask
@@ -159,20 +158,6 @@ def test_batch_and_source_stay_as_they_are(batch, source, exact):
     assert corrupted is not batch
     for tensors, old in zip((batch, source), before, strict=True):
         assert all(torch.equal(tensors[name], old[name]) for name in old)
-
-
-def test_rows_that_are_read_when_asked_for_lend_the_same_cells(batch, source):
-    names = "numbers", "missing"
-    batch = {name: batch[name] for name in names}
-    before = {name: batch[name].clone() for name in names}
-    streamed = {name: StreamedTensor(source[name].numpy()) for name in names}
-    found, expected = (
-        corrupt(batch, rows, generator(), 0.6, True, MISSING_COLUMNS)
-        for rows in (streamed, source)
-    )
-    for name in names:
-        assert torch.equal(found[name], expected[name])
-        assert torch.equal(batch[name], before[name])
 
 
 @pytest.mark.parametrize("exact", [True, False])
