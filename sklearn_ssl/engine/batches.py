@@ -124,7 +124,7 @@ class TensorSource:
     def donors(self):
         """Rows from which views borrow: all, or evenly spaced ones of a large table.
 
-        They are tensors. Cells of all rows of a file would be read at random places.
+        These are tensors, lest each cell be read from a file, at a random place.
         """
         width = sum(tensor.shape[1:].numel() for tensor in self.tensors.values())
         enough = max(_DONOR_CELLS // max(width, 1), _ENOUGH_DONORS)

@@ -2,10 +2,10 @@
 
 A view is called as ``view(batch, source, generator)`` with a batch (dict of tensors),
 the rows that it may borrow from (dict of tensors) and a ``torch.Generator``, and
-returns a new batch. Of a large table these are evenly spaced rows, some 4 million
-cells. The classes here hold parameters; ``adapt`` returns a copy in which each "auto"
-is replaced by the value that suits the data. The computations are in the modules of
-this package, which import torch.
+returns a new batch. Of a large table these are some, evenly spaced. The classes here
+hold parameters; ``adapt`` returns a copy in which each "auto" is replaced by the value
+that suits the data. The computations are in the modules of this package, which import
+torch.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,9 @@ _MIN_SIZE_OF_LOCAL_VIEWS = 32
 class Corruption(BaseEstimator):
     """Replace random cells of a table by the same column's cell of a random row.
 
-    A category is replaced as a whole, and a number together with its being missing.
+    A category is replaced as a whole, and a number together with its being missing. Of
+    a table of more than some 4 million cells evenly spaced rows lend theirs, as many as
+    hold about so many, but at least 1024.
 
     Parameters
     ----------

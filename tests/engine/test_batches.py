@@ -86,10 +86,8 @@ def test_streamed_rows_are_taken_as_those_of_a_tensor(monkeypatch):
 def test_views_borrow_from_evenly_spaced_rows(monkeypatch, n, step):
     monkeypatch.setattr(batches, "_DONOR_CELLS", 3000)  # 1000 rows, but those are few
     array = np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32)
-    donors = TensorSource(
-        {"a": array, "b": array[:, 0], "c": Reader(array[:, :0])}, CPU
-    )
-    donors = donors.donors
+    arrays = {"a": array, "b": array[:, 0], "c": Reader(array[:, :0])}
+    donors = TensorSource(arrays, CPU).donors
     assert torch.equal(donors["a"], torch.from_numpy(array[::step]))
     assert torch.equal(donors["b"], torch.from_numpy(array[::step, 0]))
     assert all(map(torch.is_tensor, donors.values()))

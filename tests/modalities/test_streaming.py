@@ -66,13 +66,7 @@ def test_columns_are_read_alone(both, rng):
 
 def test_other_keys_are_refused(both):
     for _, reader in both:
-        for key in (
-            (slice(None), slice(1)),
-            (slice(None), [1]),
-            (0, True),
-            (0, 0, 0),
-            (0,),
-        ):
+        for key in (0, slice(1)), (0, [1]), (0, True), (0, 0, 0), (0,):
             with pytest.raises(TypeError, match=r"Take rows first"):
                 reader[key]
 
