@@ -160,7 +160,7 @@ def make_floor(estimator, arrays):
     training = estimator._start(arrays, None, 1000)
     task = training.task
     task.neighbors = None  # to look for them is no part of the floor
-    source = TensorSource(arrays, training.device)
+    source = task.data = TensorSource(arrays, training.device)
     rows = torch.arange(N_BATCHES * BATCH_SIZE) * (source.n_rows // 20_000)
     batches = [batch for batch, _ in Rows(source, rows, BATCH_SIZE)]
     views_of, counter = task.views, _Replay([batches[0]])
