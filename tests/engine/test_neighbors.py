@@ -156,6 +156,14 @@ def test_the_rate_is_the_share_of_rows_that_are_replaced():
         assert_array_equal(drawn[name][~replaced], cells[~replaced])
 
 
+def test_only_for_rows_that_are_replaced_others_are_looked_for():
+    task, batch, drawn = ready(0.5)
+    replaced = (batch["numbers"] != drawn["numbers"]).any(dim=1)
+    known = task.neighbors.found[:, 0] >= 0
+    assert_array_equal(known[task.rows], replaced)
+    assert known.sum() == replaced.sum()
+
+
 def test_the_draws_follow_the_generator():
     pairs = zip(ready(0.5)[2].values(), ready(0.5)[2].values(), strict=True)
     for first, second in pairs:
