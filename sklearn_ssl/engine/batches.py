@@ -124,12 +124,12 @@ class TensorSource:
     def donors(self):
         """Rows from which views borrow: all, or evenly spaced ones of a large table.
 
-        These are tensors, lest each cell be read from a file, at a random place.
+        These are tensors in one piece, lest each cell be read from a file.
         """
         width = sum(tensor.shape[1:].numel() for tensor in self.tensors.values())
         enough = max(_DONOR_CELLS // max(width, 1), _ENOUGH_DONORS)
         step = -(-self.n_rows // enough)
-        return {name: tensor[::step] for name, tensor in self.tensors.items()}
+        return {k: tensor[::step].contiguous() for k, tensor in self.tensors.items()}
 
     def batch(self, rows):
         """The rows numbered `rows` (int64 tensor), on the device."""

@@ -68,9 +68,9 @@ class Scaler:
 class NormalScores:
     """Normal scores of values by the quantiles of their columns; NaN where missing.
 
-    A rank is the mean of two interpolations, from the left and from the right: a tie
-    spans several ranks, its last from the left, its first from the right. All columns
-    are searched at once, in steps without branches, which processors mispredict.
+    Between two quantiles the rank is interpolated; where several tie it is the mean of
+    their ranks. All columns are searched at once, in steps without branches, which
+    processors mispredict.
 
     Parameters
     ----------
@@ -84,31 +84,29 @@ class NormalScores:
         # The one large table: several would not stay in the processor's cache.
         self.sorted = np.full((n_columns, 1 << self.n_steps), np.inf)
         self.sorted[:, :n] = quantiles
-        self.ranks = np.linspace(0, 1, n)
+        self.largest = n - 1
         starts = np.diff(quantiles, prepend=-np.inf) > 0
-        first = np.maximum.accumulate(np.where(starts, np.arange(n), 0), axis=1)
-        self.tied = (self.ranks[first] + self.ranks) / 2
+        last = np.arange(n)
+        first = np.maximum.accumulate(np.where(starts, last, 0), axis=1)
+        self.tied = (first + last) / 2
 
     def __call__(self, values, columns):
         """Scores of float64 values of any shape, to which their `columns` broadcast."""
         start = columns * self.sorted.shape[1]
         right = self._count_below(values, start)
         left = np.maximum(right - 1, 0)
-        np.minimum(right, len(self.ranks) - 1, out=right)
-        low, high = _take(self.sorted, left + start), _take(self.sorted, right + start)
-        lower, upper = _take(self.ranks, left), _take(self.ranks, right)
-        slope, width = upper - lower, high - low
+        np.minimum(right, self.largest, out=right)
+        low, width = _take(self.sorted, left + start), _take(self.sorted, right + start)
+        width -= low
+        ranks = values - low
+        is_quantile = np.nonzero(ranks == 0)
         wide = width > np.finfo(float).tiny  # through a narrower one there is no slope
-        np.divide(slope, width, out=slope, where=wide)
-        slope *= wide
-        ranks = slope * (values - low) + lower
-        slope *= high - values
-        upper -= slope
-        ranks += upper
-        ranks /= 2
-        is_quantile = np.nonzero(values == low)
+        np.divide(ranks, width, out=ranks, where=wide)
+        ranks *= wide
+        ranks += left
         column = np.broadcast_to(columns, values.shape)[is_quantile]
         ranks[is_quantile] = self.tied[column, left[is_quantile]]
+        ranks /= self.largest
         return ndtri(np.clip(ranks, 1e-7, 1 - 1e-7))
 
     def _count_below(self, values, start):

@@ -60,6 +60,10 @@ def bernoulli_mask(n, width, rate, generator, device):
 
 def _borrow(cells, source, mask, donors):
     """Cells of which those in the mask are replaced, by those of other rows."""
+    n_columns = source.shape[1]
+    places = donors * n_columns + torch.arange(n_columns, device=donors.device)
     # The source may have stayed in the CPU's memory while the batch is on the GPU.
-    donors = donors.to(source.device)
-    return torch.where(mask, source.gather(0, donors).to(cells.device), cells)
+    places = places.flatten().to(source.device)
+    # Of as many random places index_select reads in half the time of gather.
+    borrowed = source.flatten().index_select(0, places).view(cells.shape)
+    return torch.where(mask, borrowed.to(cells.device), cells)
