@@ -120,13 +120,25 @@ def uses_labels(transformer):
     return not frozen and bool(getattr(transformer, "_uses_labels", False))
 
 
-def set_marker(transformer, marker):
-    """Tell what uses labels, in place, which mark its y has for rows without one."""
+def describe_labels(transformer, marker, are_targets):
+    """Tell what uses labels, in place, what its y holds.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Whatever uses labels has a parameter `unlabeled`, and ``_take_for_targets()``.
+    marker : None, or a label
+        What marks rows without label.
+    are_targets : bool
+        Whether the labels are targets of a regression, whatever they look like.
+    """
     if isinstance(transformer, Pipeline):
         for _, step in transformer.steps:
-            set_marker(step, marker)
+            describe_labels(step, marker, are_targets)
     elif uses_labels(transformer):
         transformer.set_params(unlabeled=marker)
+        if are_targets:
+            transformer._take_for_targets()
 
 
 def marker_of_targets(y, marker="auto"):

@@ -125,6 +125,9 @@ class MaskedFeatures(DenoisingAutoencoder):
         tags.target_tags.required = self._uses_labels
         return tags
 
+    def _take_for_targets(self):
+        self.target_aware = "numbers"
+
     def _add_targets(self, arrays, X, y):
         if not self.target_aware:
             return arrays

@@ -324,6 +324,10 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         marker = self.unlabeled if classify else unless_auto(self.unlabeled, np.nan)
         return take_labelled(y, marker)
 
+    def _take_for_targets(self):
+        if self.estimator is None:
+            self.estimator = Ridge()
+
     def _judge(self, labels):
         if self.estimator is not None:
             return self.estimator

@@ -13,7 +13,12 @@ from sklearn.utils.validation import (
     check_memory,
 )
 
-from sklearn_ssl._labels import labelled_rows, set_marker, uses_labels, with_marks
+from sklearn_ssl._labels import (
+    describe_labels,
+    labelled_rows,
+    uses_labels,
+    with_marks,
+)
 from sklearn_ssl.engine.guards import unchanged_on_error
 from sklearn_ssl.modalities.concat import with_unlabeled
 from sklearn_ssl.semi_supervised._checks import (
@@ -179,7 +184,8 @@ class SemiSupervised:
             y = None
             if uses_labels(self.transformer):
                 y, marker = _marked(labels, rows, _num_samples(X_all))
-                set_marker(self.transformer_, marker)
+                are_targets = self._kind == "regressor"
+                describe_labels(self.transformer_, marker, are_targets)
             memory = check_memory(self.memory)
             self.transformer_ = pretrain(self.transformer_, X_all, y, memory)
         take_names(self, self.transformer_)

@@ -21,9 +21,8 @@ class SSLRegressor(SemiSupervised, RegressorMixin, BaseEstimator):
         in a :class:`~sklearn.frozen.FrozenEstimator` it is taken as it is, and not
         pretrained again; rows without targets have no use then, but for
         ``FineTuning(consistency=...)``.
-        One that uses labels, such as :class:`AutoSSL`, is given those known; it
-        takes whole numbers for classes, unless it is told, as
-        ``AutoSSL(estimator=Ridge())`` is.
+        One that uses labels, such as :class:`AutoSSL`, is given those known, as
+        targets: ``AutoSSL()`` judges by ``Ridge()`` here.
     estimator : regressor or None, default=None
         Fitted on the features of the rows that have a target: one that is not NaN or,
         in a y of objects, None or NA. ``None`` stands for ``Ridge()``.

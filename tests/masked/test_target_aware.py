@@ -58,20 +58,21 @@ def losses(monkeypatch):
     return found
 
 
-def test_inside_step_two_the_outer_mark_counts(wine, monkeypatch):
-    """-1 is a class or a target where the classifier or regressor says so."""
+def test_inside_step_two_the_labels_are_what_that_takes_them_for(wine, monkeypatch):
+    """-1 is a class or a target, and whole numbers are classes or targets."""
     X, y, _ = wine
     seen = []
 
     def noting(columns, rows, *args, **kwargs):
-        seen.append(len(rows))
-        return expected_targets(columns, rows, *args, **kwargs)
+        expected = expected_targets(columns, rows, *args, **kwargs)
+        seen.append((len(rows), expected.shape[1]))
+        return expected
 
     monkeypatch.setattr("sklearn_ssl._expected_targets.expected_targets", noting)
     SSLClassifier(aware(), unlabeled=None).fit(X, y - 1)
     SSLRegressor(aware()).fit(X, y - 1.0)
     SSLRegressor(aware()).fit(X, np.where(y == 2, np.nan, y - 1))
-    assert seen == [len(y), len(y), (y != 2).sum()]
+    assert seen == [(len(y), 3), (len(y), 1), ((y != 2).sum(), 1)]
 
 
 # What the head sees -------------------------------------------------------------------

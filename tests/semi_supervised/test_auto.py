@@ -527,13 +527,16 @@ def test_inside_a_classifier_the_labels_known_choose(mark, names, wine):
     assert found.score(X, labels) > 0.9
 
 
-def test_inside_a_regressor_the_targets_known_choose():
+@pytest.mark.parametrize("shift", [0.5, 0], ids=["fractions", "whole numbers"])
+def test_inside_a_regressor_the_targets_known_choose(shift):
     X, y = load_diabetes(return_X_y=True)
-    few = np.where(np.arange(len(y)) % 3, np.nan, y + 0.5)
+    few = np.where(np.arange(len(y)) % 3, np.nan, y + shift)
     auto = AutoSSL(methods=[Product()], random_state=0)
     found = SSLRegressor(auto).fit(X[:300], few[:300], X_unlabeled=X[300:])
     assert found.transformer_.n_labeled_ == 100
     assert Noise.fits == [("Product", len(X), False)]
+    assert auto.estimator is None
+    auto.set_params(estimator=Ridge())
     auto.fit(X[:300], few[:300], X_unlabeled=X[300:])
     assert found.transformer_.gains_ == auto.gains_
 
