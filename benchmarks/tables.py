@@ -9,7 +9,8 @@ than two classes) or R2:
   chosen by the labelled rows, nearest neighbours, random forest, histogram boosting,
 - on each method's features, and on those of an encoder before training: logistic or
   ridge regression and, for the first draw of labelled rows, histogram boosting,
-- on what `AutoSSL` chose among the methods that it tries by default.
+- on what `AutoSSL` chose among the methods that it tries by default,
+- on the columns, with every training row labelled: what there is to gain.
 
 Boosting is left out where a table has over 500 columns (MNIST): there it takes longer
 than all else together.
@@ -74,6 +75,7 @@ CHOICE = ["SimCLR", "DenoisingAutoencoder", "SimSiam"]  # what AutoSSL tries by 
 SIZES = ["5", "10", "50", "10%"]
 TITLES = {"10%": "10% of the training rows labelled"}
 BASELINE = "columns, regression"
+EVERY_LABEL = "every label"
 TARGETS_A_CLASS = 10
 MAX_COLUMNS_TO_BOOST = 500
 
@@ -171,10 +173,12 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
         return made.fit(X_train)
 
     for feature in features:
-        if feature == "columns":
+        if feature in ("columns", EVERY_LABEL):
             columns = baselines(name, seed)["raw"].fit(X_train)
+            every = [("all", 0, np.arange(len(y_train)))]
             for predictor in models:
-                probe(feature, columns, predictor, draws)
+                known = draws if feature == "columns" else every
+                probe(feature, columns, predictor, known)
         elif feature == "untrained":
             probe(feature, fitted(CHOICE[0], max_epochs=0), "regression", draws)
         elif feature == "AutoSSL":
@@ -259,6 +263,22 @@ def show(results):
     gains = gains.loc[:, gains.columns.str.contains("^columns|regression$")]
     best = gains.groupby("data").mean().max(axis=1).mean()
     print(f"\n10 labels a class, the best on each table by the test rows: {best:.1f}")
+    print("\nPoints that every label gains on the columns, over 10 a class")
+    print(headroom(results).round(1).to_string())
+
+
+def headroom(results):
+    """Points by table that regression, and the best predictor, gain by every label."""
+    every = results[results.labels == "all"]
+    every = every.pivot_table(
+        index="data", columns="method", values="score", sort=False
+    )
+    few = results[(results.labels == "10") & (results.method == BASELINE)]
+    gains = 100 * every.sub(few.groupby("data").score.mean(), axis=0)
+    regression = gains[f"{EVERY_LABEL}, regression"]
+    found = pd.DataFrame({"regression": regression, "best": gains.max(axis=1)})
+    found.loc["mean"] = found.mean()
+    return found
 
 
 def picture(results, path):
@@ -322,7 +342,7 @@ def main():
     tasks = []
     for seed in range(1, 1 + options.seeds):
         for name in [*options.data, *options.openml]:
-            features = ["columns", "untrained", *options.methods]
+            features = ["columns", EVERY_LABEL, "untrained", *options.methods]
             features = [one for one in features if (name, seed, one) not in done]
             tasks.append((name, name in options.openml, seed, features))
     work = delayed(evaluate)
