@@ -76,6 +76,7 @@ SIZES = ["5", "10", "50", "10%"]
 TITLES = {"10%": "10% of the training rows labelled"}
 BASELINE = "columns, regression"
 EVERY_LABEL = "every label"
+N_FOLDS = 5
 TARGETS_A_CLASS = 10
 MAX_COLUMNS_TO_BOOST = 500
 
@@ -90,7 +91,9 @@ def predictors(is_regression, seed):
     if is_regression:
         return {
             "regression": Ridge(),
-            "tuned regression": GridSearchCV(Ridge(), {"alpha": 1 / strengths}),
+            "tuned regression": GridSearchCV(
+                Ridge(), {"alpha": 1 / strengths}, cv=N_FOLDS
+            ),
             "neighbours": KNeighborsRegressor(),
             "random forest": RandomForestRegressor(random_state=seed),
             "boosting": HistGradientBoostingRegressor(random_state=seed),
@@ -99,7 +102,7 @@ def predictors(is_regression, seed):
     return {
         "regression": regression,
         "tuned regression": GridSearchCV(
-            regression, {"C": strengths}, scoring="neg_log_loss"
+            regression, {"C": strengths}, scoring="neg_log_loss", cv=N_FOLDS
         ),
         "neighbours": KNeighborsClassifier(),
         "random forest": RandomForestClassifier(random_state=seed),
@@ -158,7 +161,11 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
     def probe(feature, transformer, predictor, draws):
         Z_train, Z_test = transformer.transform(X_train), transformer.transform(X_test)
         for size, i, few in draws:
-            model = models[predictor].fit(Z_train[few], y_train[few])
+            model, labels = models[predictor], y_train[few]
+            most = len(few) if is_regression else np.bincount(labels).max()
+            if isinstance(model, GridSearchCV) and most < N_FOLDS:
+                model = model.estimator  # too few rows to choose a strength by
+            model.fit(Z_train[few], labels)
             add(f"{feature}, {predictor}", size, i, score(model, Z_test, y_test))
 
     @cache
