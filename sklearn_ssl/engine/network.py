@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from sklearn_ssl._arrays import count_rows, spread_rows
 from sklearn_ssl.engine.batches import TensorSource, as_tensor
@@ -13,6 +15,8 @@ from sklearn_ssl.engine.training import pretext_loss
 
 # Rows encoded at once when the statistics of an embedding are taken.
 _MAX_STATISTICS_ROWS = 20_000
+# With fewer outputs, libraries sum the products of a row by its place among others.
+_ENOUGH_OUTPUTS = 16
 
 
 class FittedNetwork:
@@ -89,7 +93,7 @@ class FittedNetwork:
         """
         task = self.task
         embedding = torch.empty(count_rows(arrays), len(task.shift))
-        with torch.inference_mode():
+        with torch.inference_mode(), _WideProducts():
             for part, batch in self._tiles(arrays):
                 rows = embedding[part]
                 rows.copy_(task.encode(task.inputs.prepare(batch))[: len(rows)])
@@ -111,7 +115,7 @@ class FittedNetwork:
         mapped : ndarray of n rows
         """
         task = self.task
-        with torch.inference_mode():
+        with torch.inference_mode(), _WideProducts():
             parts = [function(task, batch).cpu() for _, batch in self._tiles(arrays)]
             return torch.cat(parts)[: count_rows(arrays)].numpy()
 
@@ -167,6 +171,23 @@ class FittedNetwork:
         with self._lock:  # scoring swaps the task's generator
             source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
+
+
+class _WideProducts(TorchFunctionMode):
+    """Gives linear layers of few outputs more inside the block, and drops these."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.linear:
+            return self._linear(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _linear(self, input, weight, bias=None):
+        lacking = _ENOUGH_OUTPUTS - len(weight)
+        if lacking <= 0 or weight.ndim == 1:
+            return F.linear(input, weight, bias)
+        weight = F.pad(weight, (0, 0, 0, lacking))
+        bias = None if bias is None else F.pad(bias, (0, lacking))
+        return F.linear(input, weight, bias)[..., :-lacking]
 
 
 def _scale(std, center, norm, by_column):

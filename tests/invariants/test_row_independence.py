@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.datasets import load_diabetes
 
-from tests.helpers import CASES, fitted, make_data, take
+from sklearn_ssl import Autoencoder
+from sklearn_ssl.encoders import MLP
+from tests.helpers import CASES, fitted, make, make_data, take
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -43,3 +46,17 @@ def test_transform_and_score_from_several_threads(cls, modality):
     for rows, part in zip(parts, found, strict=True):
         assert_array_equal(part, Z[rows], strict=True)
     assert {future.result() for future in scores} == {score}
+
+
+@pytest.mark.parametrize("hidden", [(50, 10), (30, 2), (70,)])
+@pytest.mark.parametrize("n_columns", [1, 2, 5, 10])
+def test_nor_do_few_columns_or_a_narrow_bottleneck(hidden, n_columns, torch_threads):
+    """Libraries sum products of few outputs by a row's place among others."""
+    X = load_diabetes().data[:, :n_columns]
+    encoder = MLP(hidden=hidden)
+    autoencoder = make(Autoencoder, encoder=encoder, max_epochs=1).fit(X)
+    torch_threads(1)
+    Z, scores = autoencoder.transform(X), autoencoder.score_samples(X)
+    for rows in [0], [441], np.arange(442)[::-1], np.arange(5, 442, 3):
+        assert_array_equal(autoencoder.transform(X[rows]), Z[rows], strict=True)
+        assert_array_equal(autoencoder.score_samples(X[rows]), scores[rows])
