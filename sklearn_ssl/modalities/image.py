@@ -14,6 +14,9 @@ _MAX_CHANNELS = 4
 # Embeddings of images carry more than a table's few columns do: a larger norm, that is
 # less regularization by a classifier of default settings.
 _EMBEDDING_NORM = 10.0
+# Pixels may lie outside of the training images' range, by so many times that at most:
+# what lies beyond has another scale.
+_MAX_SPANS_OUTSIDE = 4
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -116,7 +119,7 @@ class Image(BaseEstimator):
         Raises
         ------
         ValueError
-            If the images differ from the training images in shape or range, or hold
+            If the images differ from the training images in shape or scale, or hold
             NaN or infinity.
         """
         pixels = self._channels_first(self._read(X))
@@ -131,13 +134,9 @@ class Image(BaseEstimator):
                     "X holds fractions up to 1, but the training images were uint8, 0 "
                     "to 255. Pass (255 * X).astype('uint8')."
                 )
+        if not (self._is_uint8 and pixels.dtype == np.uint8):
+            self._check_range(pixels)
         if not self._is_uint8 and pixels.dtype == np.uint8:
-            low, high = self.range_
-            if low >= -1 and high <= 1 < pixels.max():
-                raise ValueError(
-                    "X holds uint8, 0 to 255, but the training images held numbers "
-                    f"from {low:g} to {high:g}. Scale them alike, as X / 255 does."
-                )
             pixels = pixels.astype(np.float32)
         return {"pixels": np.ascontiguousarray(pixels)}
 
@@ -182,6 +181,10 @@ class Image(BaseEstimator):
             X = _stack_arrays(X)
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         X = frame.to_numpy() if isinstance(frame, nw.DataFrame) else np.asarray(X)
+        if X.dtype.kind == "c":
+            raise ValueError(
+                "Complex data not supported. Pass images of real numbers, as np.abs(X)."
+            )
         if X.dtype.kind not in "buif":
             try:
                 X = X.astype(np.float64)
@@ -204,6 +207,16 @@ class Image(BaseEstimator):
                 f"an array of shape {X.shape}."
             )
         return X
+
+    def _check_range(self, pixels):
+        low, high = self.range_
+        lowest, highest = float(pixels.min()), float(pixels.max())
+        if max(highest - high, low - lowest) > _MAX_SPANS_OUTSIDE * (high - low):
+            raise ValueError(
+                f"X holds numbers from {lowest:g} to {highest:g}, but the training "
+                f"images held {low:g} to {high:g}. Scale them alike, as X / 255 does "
+                "uint8 for training images of 0 to 1."
+            )
 
     def _check_shape(self):
         shape = self.shape

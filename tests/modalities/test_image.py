@@ -319,3 +319,21 @@ def test_images_stay_as_they_are(photos):
 def test_default_encoder(side, expected):
     encoder = Image().fit(np.zeros((2, side, 8))).default_encoder()
     assert type(encoder) is expected
+
+
+def test_another_scale_than_in_training(photos):
+    unit = Image().fit((photos / 255).astype(np.float32))
+    for other in photos.astype(np.int64), -3 * photos.astype(float):
+        with pytest.raises(ValueError, match="Scale them alike"):
+            unit.to_arrays(other)
+    with pytest.raises(ValueError, match=r"to 255000, but .* held 0 to 255"):
+        Image().fit(photos).to_arrays(1000.0 * photos)
+    brighter = 3.0 * photos / 255  # as images of another hour are
+    assert_allclose(
+        unit.to_arrays(brighter)["pixels"], brighter.transpose(0, 3, 1, 2), 1e-6
+    )
+
+
+def test_complex_images(photos):
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        Image().fit(photos * 1j)
