@@ -1,5 +1,6 @@
 """Columns of tables: reading them, what they hold, and where they are missing."""
 
+import math
 from decimal import Decimal
 from numbers import Real
 
@@ -36,7 +37,7 @@ def as_table(X):
     """`X` as a 2-D array or narwhals DataFrame with at least one row and column."""
     table = as_frame(X)
     if not isinstance(table, nw.DataFrame):
-        if isinstance(X, list):
+        if isinstance(X, list | tuple):
             X = np.array(X, dtype=object)  # else one text would make all cells text
         return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
     check_array(np.broadcast_to(False, table.shape))  # raises if it is empty
@@ -176,12 +177,14 @@ def to_float(values, label):
     """Floats from numbers, also those written as text; NaN where missing."""
     try:
         return values.astype(np.float64, copy=False)
-    except (TypeError, ValueError):
-        pass  # pd.NA or text
+    except (TypeError, ValueError, OverflowError):
+        pass  # pd.NA, text, or a large int
     numbers = np.full(len(values), np.nan)
     for row, cell in enumerate(values):
         try:
             numbers[row] = np.nan if is_missing(cell) else float(cell)
+        except OverflowError:  # a larger int than floats can be
+            numbers[row] = math.inf if cell > 0 else -math.inf
         except (TypeError, ValueError):
             raise ValueError(
                 f"Row {row} of {label} holds {cell!r}, but the column held numbers in "

@@ -291,9 +291,10 @@ def holds_numbers(modality, X):
 
 def _level(cell):
     """Name of a level: numbers that are whole lose their decimals."""
-    if isinstance(cell, NUMBERS):
-        return str(int(cell)) if cell == cell // 1 else str(float(cell))
-    return str(cell)
+    if not isinstance(cell, NUMBERS):
+        return str(cell)
+    is_whole = isinstance(cell, Integral | np.bool_) or float(cell).is_integer()
+    return str(int(cell)) if is_whole else str(float(cell))
 
 
 def _levels(values, max_categories):
