@@ -74,7 +74,7 @@ class DeepCluster(SSLTransformer):
         check_number("n_clusters", self.n_clusters, Integral, 1, words=("auto",))
 
     def _build_task(self, task):
-        from torch import nn
+        from torch import nn, tensor
 
         from sklearn_ssl.pretext.clusters import Clusters
 
@@ -84,7 +84,8 @@ class DeepCluster(SSLTransformer):
         task.adapted["n_clusters"] = n_clusters
         task.clusters = Clusters(task.n_outputs, _MAX_COMPONENTS, n_clusters)
         task.head = nn.Linear(task.n_outputs, n_clusters)
-        task.n_steps = 0  # since the clusters were made
+        # Since the clusters were made: as a buffer, a failed fit takes it back.
+        task.register_buffer("n_steps", tensor(0))
 
     def _begin_fit(self, task):
         # Here, since `score` needs clusters even after no epoch.
@@ -115,7 +116,7 @@ class DeepCluster(SSLTransformer):
             task.head.weight.normal_(0, 0.01, generator=task.generator)
             task.head.bias.zero_()
         task.restarted += task.head.parameters()
-        task.n_steps = 0
+        task.n_steps.zero_()
 
     def _loss(self, task, batch):
         from torch import no_grad

@@ -369,3 +369,23 @@ def test_transform_returns_the_encoder():
 def test_invalid_parameters(value):
     with pytest.raises(ValueError, match="n_clusters must be"):
         DeepCluster(n_clusters=value).fit(WINE)
+
+
+def test_a_failed_step_does_not_count(monkeypatch):
+    """Of whether it clusters anew the number of steps decides, which is taken back."""
+    kept = DeepCluster(batch_size=8, random_state=0).partial_fit(WINE)
+    failed = DeepCluster(batch_size=8, random_state=0).partial_fit(WINE)
+    loss, calls = DeepCluster._loss, []
+
+    def interrupted(self, task, batch):
+        calls.append(batch)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return loss(self, task, batch)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(DeepCluster, "_loss", interrupted)
+        failed.partial_fit(WINE)
+    for estimator in kept, failed:
+        estimator.partial_fit(WINE)
+    assert_array_equal(failed.transform(WINE), kept.transform(WINE))
