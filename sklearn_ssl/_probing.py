@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.semi_supervised import AutoSSL, SSLClassifier, SSLRegressor
+from sklearn_ssl.semi_supervised._inside import dense_features
 from sklearn_ssl.views import Identity
 
 _BATCH_SIZE = 256
@@ -87,7 +88,7 @@ def embed(estimator, X):
     """
     method, X = find_method(estimator, X)
     if not isinstance(method, SSLTransformer):
-        return np.asarray(method.transform(X))
+        return dense_features(method, X)
     with _probed(method, X) as (task, _, batches):
         return np.concatenate([_encode(task, batch) for batch in batches])
 
@@ -220,7 +221,7 @@ def _probed(method, X, random_state=0):
     import torch
 
     from sklearn_ssl.engine.batches import Rows, TensorSource
-    from sklearn_ssl.engine.random import SCORE, make_generator
+    from sklearn_ssl.engine.random import SCORE, as_seed, make_generator
 
     arrays = method._read(method.modality_, X)
     network = method._network
@@ -235,7 +236,9 @@ def _probed(method, X, random_state=0):
                 yield task.inputs.prepare(batch)
 
         with task.scoring(source):
-            task.set_generator(make_generator(random_state, SCORE, source.device))
+            task.set_generator(
+                make_generator(as_seed(random_state), SCORE, source.device)
+            )
             yield task, _view_of(method, task, arrays), batches()
 
 

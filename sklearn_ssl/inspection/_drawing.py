@@ -1,4 +1,7 @@
-"""What several displays draw: rows, as images or cells of a table; bars; axes."""
+"""What several displays draw: rows, as images or cells of a table; bars; axes.
+
+Dollars in the data are no mathematics: texts from there have ``parse_math=False``.
+"""
 
 import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -51,7 +54,8 @@ def draw_bars(display, ax, lengths, names, **bar_kw):
     ax = begin_plot(display, ax, (6.0, 1.0 + 0.28 * len(names)))
     places = np.arange(len(names))
     bars = ax.barh(places, lengths, **bar_kw)
-    ax.set_yticks(places, [shorten(name, _MAX_NAME) for name in names])
+    names = [shorten(name, _MAX_NAME) for name in names]
+    ax.set_yticks(places, names, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(display.name or "")
@@ -75,8 +79,11 @@ def draw_image_grid(ax, images, row_labels, column_labels, captions=None, colors
             if captions is not None:
                 color = "black" if colors is None else colors[i][j]
                 ax.text(
-                    *(left + 0.5, top + aspect + 0.02, captions[i][j]),
+                    left + 0.5,
+                    top + aspect + 0.02,
+                    captions[i][j],
                     ha="center", va="top", fontsize="small", color=color,
+                    parse_math=False,
                 )  # fmt: skip
     ax.set(
         xlim=(-_GAP, n_columns * (1 + _GAP)),
@@ -114,7 +121,8 @@ def draw_cells(ax, texts, values, row_labels, column_labels, faded, rules=()):
     for (i, j), text in np.ndenumerate(texts):
         dark = colors[i, j, :3] @ [0.3, 0.6, 0.1] < 0.45
         color = "0.6" if faded[i, j] else "white" if dark else "black"
-        ax.text(j, i, text, ha="center", va="center", fontsize="small", color=color)
+        style = dict(ha="center", va="center", fontsize="small", parse_math=False)
+        ax.text(j, i, text, color=color, **style)
     ax.set(
         xticks=range(len(column_labels)),
         yticks=range(len(row_labels)),
@@ -122,7 +130,8 @@ def draw_cells(ax, texts, values, row_labels, column_labels, faded, rules=()):
     )
     longest = max(map(len, column_labels), default=0)
     turned = dict(rotation=40, ha="left", rotation_mode="anchor")
-    ax.set_xticklabels(column_labels, **(turned if longest > _MAX_TEXT else {}))
+    turned = turned if longest > _MAX_TEXT else {}
+    ax.set_xticklabels(column_labels, parse_math=False, **turned)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -95,12 +95,10 @@ def looks(X, rows, modality=None, max_columns=None):
     -------
     looks : dict
         "images", of shape (\\*rows.shape, height, width[, channels]); or "cells", texts
-        and numbers for colours, and "column_names". Empty for other kinds of data.
+        and numbers for colours, and "column_names".
     """
     if modality is None:
         modality = (Image() if np.ndim(X) > 2 else Tabular()).fit(X)
-    if modality.name not in ("image", "table"):
-        return {}
     some = _safe_indexing(X, rows.ravel())
     arrays = modality.to_arrays(some)
     if modality.name == "image":
@@ -239,7 +237,7 @@ def _duration_as_text(seconds):
 
 def _number_as_text(x):
     """Whole numbers whole, as years are; three digits of others, or all above 0."""
-    if x == round(x) or abs(x) >= 999.5:
+    if np.isfinite(x) and (x == round(x) or abs(x) >= 999.5):
         text = f"{x + 0.0:.0f}"  # a negative zero has no sign
         if len(text) <= _MAX_DIGITS:
             return text

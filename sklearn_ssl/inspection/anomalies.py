@@ -1,9 +1,13 @@
 """The rows that an autoencoder restores worst."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from sklearn_ssl._arrays import count_rows
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import cell_errors, find_autoencoder, restore_images
 from sklearn_ssl.inspection._drawing import (
     RowsDisplay,
@@ -108,6 +112,7 @@ class AnomaliesDisplay(RowsDisplay):
         """
         method, X = find_autoencoder(estimator, X)
         rows = check_rows(rows, _num_samples(X))
+        check_number("max_columns", max_columns, Integral, 1)
         scores = method.score_samples(X)
         if np.ndim(rows) == 0:
             rows = np.argsort(scores, kind="stable")[:rows]
@@ -174,7 +179,7 @@ def _errors_by_column(method, X):
     """Errors of the cells in the order of the columns, being missing included."""
     modality = method.modality_
     _, errors = cell_errors(method, X)
-    by_column = np.empty((len(next(iter(errors.values()))), modality.n_features_))
+    by_column = np.empty((count_rows(errors), modality.n_features_))
     if "missing" in errors:
         errors["numbers"][:, modality.missing_columns_] += errors["missing"]
     by_column[:, modality.number_columns_] = errors.get("numbers", 0)

@@ -1,7 +1,10 @@
 """Which columns of a table the embedding listens to."""
 
+from numbers import Integral
+
 import numpy as np
 
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import draw_bars
 from sklearn_ssl.metrics import column_importance
@@ -121,12 +124,12 @@ class ColumnImportanceDisplay:
         -------
         display : ColumnImportanceDisplay
         """
+        check_number("max_columns", max_columns, Integral, 1)
         mean, std = np.mean(self.importances, axis=1), np.std(self.importances, axis=1)
         shown = np.argsort(-mean, kind="stable")[:max_columns]
-        ax, self.bars_ = draw_bars(
-            *(self, ax, mean[shown], [self.column_names[j] for j in shown]),
-            **{"xerr": std[shown], "capsize": 2, **bar_kw},
-        )
+        names = [self.column_names[j] for j in shown]
+        bar_kw = {"xerr": std[shown], "capsize": 2, **bar_kw}
+        ax, self.bars_ = draw_bars(self, ax, mean[shown], names, **bar_kw)
         ax.set_xlabel("squared distance moved, relative to random rows")
         ax.set_xlim(left=0)
         return self

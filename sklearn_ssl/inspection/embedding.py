@@ -1,13 +1,17 @@
 """A map of an embedding."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _num_samples
 
 from sklearn_ssl._arrays import spread_rows
 from sklearn_ssl._labels import find_unlabeled, one_column, settle_marker, take_labels
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import find_method
 from sklearn_ssl.inspection._drawing import begin_plot, shorten
 from sklearn_ssl.inspection._rows import looks
@@ -122,19 +126,19 @@ class EmbeddingDisplay:
         display : EmbeddingDisplay
         """
         method, X = find_method(estimator, X)
-        Z = np.asarray(method.transform(X))
         if y is not None:
-            check_consistent_length(Z, y)
+            check_consistent_length(X, y)
             y = one_column(y)
             unlabeled = settle_marker(y, unlabeled)
-        rows = spread_rows(len(Z), max_rows)
+        check_number("max_rows", max_rows, Integral, 1)
+        rows = spread_rows(_num_samples(X), max_rows)
         modality = getattr(method, "modality_", None)
         is_image = np.ndim(X) > 2 if modality is None else modality.name == "image"
         images = None
         if thumbnails and is_image:
             images = looks(X, rows, modality)["images"]
         return cls.from_embedding(
-            Z[rows],
+            np.asarray(method.transform(_safe_indexing(X, rows))),
             None if y is None else _safe_indexing(y, rows),
             reducer=reducer,
             images=images,
@@ -249,14 +253,18 @@ class EmbeddingDisplay:
             of_class = np.zeros(len(y), bool)
             of_class[np.flatnonzero(labeled)[labels == label]] = True
             label = shorten(label, 24)
+            if label.startswith("_"):  # which would keep it out of the legend
+                label = f" {label}"
             self._scatter(of_class, colors, color=color, label=label, **style)
-        self.ax_.legend(
+        legend = self.ax_.legend(
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
             frameon=False,
             markerscale=2,
             ncols=1 + len(classes) // 16,
         )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
 
     def _draw_thumbnails(self, colors):
         from matplotlib.offsetbox import AnnotationBbox, OffsetImage

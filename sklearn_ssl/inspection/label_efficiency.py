@@ -154,7 +154,9 @@ class LabelEfficiencyDisplay:
             self.lines_[name] = line
             if std_display_style == "fill_between":
                 self.fill_between_[name] = ax.fill_between(
-                    *(sizes, mean - std, mean + std),
+                    sizes,
+                    mean - std,
+                    mean + std,
                     alpha=0.15,
                     linewidth=0,
                     color=line.get_color(),

@@ -139,12 +139,17 @@ class NeighborsDisplay(RowsDisplay):
         """
         method, X = find_method(estimator, X)
         return cls._from_features(
-            np.asarray(method.transform(X)),
-            *(X, y, rows, n_neighbors, metric, max_columns),
-            getattr(method, "modality_", None),
-            type(method).__name__ if name is None else name,
-            unlabeled,
-            ax,
+            method.transform(X),
+            X,
+            y,
+            rows=rows,
+            n_neighbors=n_neighbors,
+            metric=metric,
+            max_columns=max_columns,
+            modality=getattr(method, "modality_", None),
+            name=type(method).__name__ if name is None else name,
+            unlabeled=unlabeled,
+            ax=ax,
         )
 
     @classmethod
@@ -198,9 +203,17 @@ class NeighborsDisplay(RowsDisplay):
             more than the other rows; or if y has several columns.
         """
         return cls._from_features(
-            np.asarray(Z),
-            *(X, y, rows, n_neighbors, metric, max_columns),
-            *(None, name, unlabeled, ax),
+            Z,
+            X,
+            y,
+            rows=rows,
+            n_neighbors=n_neighbors,
+            metric=metric,
+            max_columns=max_columns,
+            modality=None,
+            name=name,
+            unlabeled=unlabeled,
+            ax=ax,
         )
 
     @classmethod
@@ -209,6 +222,7 @@ class NeighborsDisplay(RowsDisplay):
         Z,
         X,
         y,
+        *,
         rows,
         n_neighbors,
         metric,
@@ -218,8 +232,10 @@ class NeighborsDisplay(RowsDisplay):
         unlabeled,
         ax,
     ):
+        Z = np.asarray(Z)
+        check_consistent_length(Z, X, y)
+        check_number("max_columns", max_columns, Integral, 1)
         if y is not None:
-            check_consistent_length(Z, y)
             y = one_column(y)
             unlabeled = settle_marker(y, unlabeled)
         rows = rows_or_spread(rows, len(Z))
@@ -267,7 +283,9 @@ class NeighborsDisplay(RowsDisplay):
         texts, values = (part.reshape(-1, n_columns) for part in (texts, values))
         ax = begin_plot(self, ax, table_figsize(texts))
         draw_cells(
-            *(ax, texts, values),
+            ax,
+            texts,
+            values,
             [
                 f"row {row}" if i == 0 else f"nearest {i}: {row}"
                 for shown in np.column_stack([self.rows, self.neighbors])

@@ -1,7 +1,10 @@
 """What an autoencoder restores of each column."""
 
+from numbers import Integral
+
 import numpy as np
 
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import find_autoencoder
 from sklearn_ssl.inspection._drawing import draw_bars
 from sklearn_ssl.inspection._rows import column_names
@@ -107,6 +110,7 @@ class ReconstructionDisplay:
         -------
         display : ReconstructionDisplay
         """
+        check_number("max_columns", max_columns, Integral, 1)
         r2 = np.asarray(self.r2)
         shown = np.argsort(r2, kind="stable")[:max_columns]
         lengths = np.nan_to_num(r2[shown]).clip(_LOWEST)

@@ -131,7 +131,8 @@ class RepresentationDisplay:
             style = {"s": 12, "color": color, "alpha": 0.5, **scatter_kw}
             self.points_[name] = ax.scatter(values, [height] * len(values), **style)
             self.errorbar_[name] = ax.errorbar(
-                *(mean, height),
+                mean,
+                height,
                 xerr=self.noise[name],
                 fmt="D",
                 color=color,

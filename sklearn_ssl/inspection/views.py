@@ -1,9 +1,12 @@
 """What the views do to rows."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from sklearn_ssl._parameters import check_number
 from sklearn_ssl._probing import draw_views, find_method
 from sklearn_ssl.inspection._drawing import (
     RowsDisplay,
@@ -97,7 +100,7 @@ class ViewsDisplay(RowsDisplay):
             Views of each row.
         max_columns : int, default=12
             Of a table with more columns the first are shown.
-        random_state : int, default=0
+        random_state : int, RandomState, Generator or None, default=0
             Determines the views.
         name : str or None, default=None
             Title; ``None`` names the views.
@@ -118,13 +121,15 @@ class ViewsDisplay(RowsDisplay):
         """
         method, X = find_method(estimator, X)
         rows = rows_or_spread(rows, _num_samples(X))
+        check_number("n_views", n_views, Integral, 1)
+        check_number("max_columns", max_columns, Integral, 1)
         batch, views = draw_views(method, X, rows, n_views, random_state)
-        kind, together = method.modality_.name, [batch, *views]
+        together = [batch, *views]
         title = repr(method.views_).split("(")[0] if name is None else name
-        if kind == "image":
+        if method.modality_.name == "image":
             pixels = np.stack([b["pixels"] for b in together], axis=1)
             display = cls(rows, images=as_images(pixels), name=title)
-        elif kind == "table":
+        else:
             modality = method.modality_
             texts, values = _cells(modality, X, rows, together)
             display = cls(
@@ -133,8 +138,6 @@ class ViewsDisplay(RowsDisplay):
                 column_names=column_names(modality)[:max_columns],
                 name=title,
             )
-        else:
-            raise TypeError(f"ViewsDisplay shows tables and images, not {kind!r}.")
         return display.plot(ax=ax)
 
     def _plot_images(self, ax):

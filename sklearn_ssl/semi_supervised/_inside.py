@@ -3,8 +3,10 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 
+from sklearn_ssl._frozen import thaw
 from sklearn_ssl._parameters import check_number
 
 
@@ -32,6 +34,23 @@ def seeded(estimator, seed):
         if name == "random_state" or name.endswith("__random_state"):
             estimator.set_params(**{name: seed})
     return estimator
+
+
+def dense_features(transformer, X):
+    """What a fitted transformer makes of X, as an array.
+
+    Raises
+    ------
+    TypeError
+        If that is a sparse matrix.
+    """
+    Z = transformer.transform(X)
+    if issparse(Z):
+        raise TypeError(
+            f"{type(thaw(transformer)).__name__} returns a sparse matrix. Pass a "
+            "transformer that returns dense features, as with sparse_output=False."
+        )
+    return np.asarray(Z)
 
 
 def forget_fit(estimator):

@@ -6,12 +6,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_wine
 
+from sklearn_ssl import Autoencoder
 from sklearn_ssl.inspection import (
     AnomaliesDisplay,
+    ColumnImportanceDisplay,
     EmbeddingDisplay,
     NeighborsDisplay,
+    ReconstructionDisplay,
     ViewsDisplay,
 )
+from tests.helpers import make
+from tests.inspection.helpers import render, texts
 
 DISPLAYS = [AnomaliesDisplay, NeighborsDisplay, ViewsDisplay]
 every_display = pytest.mark.parametrize("cls", DISPLAYS)
@@ -113,3 +118,68 @@ def test_labels_in_several_columns(scarf, table):
         EmbeddingDisplay.from_embedding(np.eye(200, 2), y)
     with pytest.raises(ValueError, match=message):
         NeighborsDisplay.from_embedding(np.eye(200, 2), table, y)
+
+
+def test_as_many_rows_of_the_data_as_of_the_embedding():
+    X = load_wine().data
+    for n in 20, 170:
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            NeighborsDisplay.from_embedding(X[:100], X[:n])
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        AnomaliesDisplay,
+        ColumnImportanceDisplay,
+        NeighborsDisplay,
+        ReconstructionDisplay,
+        ViewsDisplay,
+    ],
+)
+def test_no_columns(cls, autoencoder, table):
+    for bad in 0, 2.5:
+        with pytest.raises(ValueError, match="max_columns must be an int of at least"):
+            cls.from_estimator(autoencoder, table, max_columns=bad)
+
+
+def test_a_map_embeds_the_rows_that_it_shows(scarf, table, monkeypatch):
+    seen, transform = [], type(scarf).transform
+    monkeypatch.setattr(
+        type(scarf),
+        "transform",
+        lambda self, X: seen.append(len(X)) or transform(self, X),
+    )
+    display = EmbeddingDisplay.from_estimator(scarf, table, max_rows=10)
+    assert seen == [10] and len(display.positions) == 10
+    with pytest.raises(ValueError, match="max_rows must be an int of at least 1"):
+        EmbeddingDisplay.from_estimator(scarf, table, max_rows=0)
+
+
+def test_views_of_any_random_state(scarf, table):
+    shown = [
+        ViewsDisplay.from_estimator(scarf, table, random_state=state).cells[0]
+        for state in (3, 3, np.random.RandomState(0), np.random.default_rng(0), None)
+    ]
+    assert_array_equal(shown[0], shown[1])
+    assert all((shown[0] != other).any() for other in shown[2:])
+    with pytest.raises(ValueError, match="n_views must be an int"):
+        ViewsDisplay.from_estimator(scarf, table, n_views=0)
+
+
+def test_dollars_are_no_mathematics():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a $_$ b": rng.normal(size=60)})
+    frame["income"] = ["$10_$20", "$50-$75"] * 30
+    labels = np.array(["$a_$", "_b"] * 30)
+    autoencoder = make(Autoencoder).fit(frame)
+    for cls in AnomaliesDisplay, ColumnImportanceDisplay, ReconstructionDisplay:
+        render(cls.from_estimator(autoencoder, frame))
+    render(ViewsDisplay.from_estimator(autoencoder, frame))
+    render(NeighborsDisplay.from_estimator(autoencoder, frame, labels))
+    images = rng.random((60, 8, 8))
+    Z = rng.normal(size=(60, 2))
+    render(NeighborsDisplay.from_embedding(Z, images, labels))
+    display = EmbeddingDisplay.from_embedding(Z, labels)
+    render(display)
+    assert texts(display.ax_.get_legend().get_texts()) == ["$a_$", " _b"]

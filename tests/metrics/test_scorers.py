@@ -19,7 +19,7 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sklearn_ssl import SCARF, Autoencoder, MoCo, SimCLR, SSLClassifier, metrics
 from sklearn_ssl._probing import embed, embed_views
@@ -187,6 +187,9 @@ def test_transformers_from_elsewhere(wine):
     assert metrics.effective_rank_scorer(pipeline, X) == expected
     with pytest.raises(TypeError, match="views of the rows"):
         metrics.alignment_scorer(pipeline, X)
+    one_hot = OneHotEncoder().fit(X > 13)
+    with pytest.raises(TypeError, match="OneHotEncoder returns a sparse matrix"):
+        metrics.effective_rank_scorer(one_hot, X > 13)
     with pytest.raises(TypeError, match="has no transform"):
         metrics.effective_rank_scorer(LogisticRegression().fit(X > 13, y), X)
 
