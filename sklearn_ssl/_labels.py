@@ -1,10 +1,10 @@
 """Which rows have no label."""
 
+from numbers import Integral, Real
 from warnings import warn
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from sklearn_ssl._parameters import is_auto
 from sklearn_ssl.modalities.columns import is_missing
@@ -112,12 +112,27 @@ def one_column(y):
     return y.ravel()
 
 
+def inside(part):
+    """Estimators that are, or are anywhere inside, a part; but for what is frozen.
+
+    Parameters
+    ----------
+    part : object
+        An estimator, or a list, tuple or dict of parts; all else holds none.
+    """
+    if isinstance(part, dict):
+        part = [*part.values()]
+    if isinstance(part, list | tuple):
+        for one in part:
+            yield from inside(one)
+    elif hasattr(part, "get_params") and not isinstance(part, FrozenEstimator | type):
+        yield part
+        yield from inside(part.get_params(deep=False))
+
+
 def uses_labels(transformer):
     """Whether fitting it makes use of y; what is frozen is not fitted."""
-    if isinstance(transformer, Pipeline):
-        return any(uses_labels(step) for _, step in transformer.steps)
-    frozen = isinstance(transformer, FrozenEstimator)
-    return not frozen and bool(getattr(transformer, "_uses_labels", False))
+    return any(getattr(part, "_uses_labels", False) for part in inside(transformer))
 
 
 def describe_labels(transformer, marker, are_targets):
@@ -126,19 +141,18 @@ def describe_labels(transformer, marker, are_targets):
     Parameters
     ----------
     transformer : transformer
-        Whatever uses labels has a parameter `unlabeled`, and ``_take_for_targets()``.
+        What uses labels inside has a parameter `unlabeled`, and
+        ``_take_for_targets()``.
     marker : None, or a label
         What marks rows without label.
     are_targets : bool
         Whether the labels are targets of a regression, whatever they look like.
     """
-    if isinstance(transformer, Pipeline):
-        for _, step in transformer.steps:
-            describe_labels(step, marker, are_targets)
-    elif uses_labels(transformer):
-        transformer.set_params(unlabeled=marker)
-        if are_targets:
-            transformer._take_for_targets()
+    for part in inside(transformer):
+        if getattr(part, "_uses_labels", False):
+            part.set_params(unlabeled=marker)
+            if are_targets:
+                part._take_for_targets()
 
 
 def marker_of_targets(y, marker="auto"):
@@ -146,11 +160,28 @@ def marker_of_targets(y, marker="auto"):
 
     They are if one is NaN or not all are whole; else `marker` as it is.
     """
-    y = np.asarray(y)
+    y = as_floats(y)
     if y.dtype.kind == "f" and is_auto(marker):
         if np.isnan(y).any() or not is_whole(y):
             return np.nan
     return marker
+
+
+def as_floats(y):
+    """Objects that are numbers, some of them floats, as floats; all else as it is."""
+    y = np.asarray(y)
+    if y.dtype.kind != "O":
+        return y
+    missing = _is_missing(y)
+    known = y[~missing]
+    kinds = set(map(type, known))
+    if bool in kinds or not all(issubclass(kind, Real) for kind in kinds):
+        return y
+    if all(issubclass(kind, Integral) for kind in kinds):
+        return y
+    floats = np.full(y.shape, np.nan)
+    floats[~missing] = known
+    return floats
 
 
 def is_whole(y):

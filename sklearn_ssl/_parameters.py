@@ -33,8 +33,8 @@ passthrough : "auto" or bool, default="auto"
     Whether ``transform`` returns, beside the embedding, the preprocessed columns of a
     table: numbers scaled (those scaled by quantiles standardized too) and categories
     one-hot. They insure against an embedding that misses what matters. The mean squared
-    norm of a row is 3.5 in these columns, and in the embedding half the root of the
-    number of columns that the table has. "auto" does so for tables.
+    norm of a row is 3.5 in these columns, and 0.5 * sqrt(number of columns of X) in the
+    embedding. "auto" does so for tables.
 output : {"last", "all_layers"}, default="last"
     Whether the embedding is the last layer of the encoder or all of them side by side
     (of VariationalAutoencoder the posterior mean, and of SwitchTab the salient part,
@@ -55,7 +55,8 @@ batch_size : int or "auto", default="auto"
 learning_rate : float or "auto", default="auto"
     Peak of the schedule: linear warm-up, then half a cosine. "auto" is what suits the
     encoder: 0.005 for ConvNet, 0.001 for others (BYOL, DINO, NNCLR and SimSiam: 0.001
-    for all, SimCLR: 0.003 for MLP), ten times that for SGD and 300 times for LARS.
+    for all, SimCLR and SubTab: 0.003 for MLP), ten times that for SGD and 300 times for
+    LARS.
 weight_decay : float, default=0.0001
     Decay of matrices and kernels; biases and gains have none.
 optimizer : {"adamw", "lars", "sgd"}, default="adamw"

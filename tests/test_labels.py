@@ -4,8 +4,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpy.testing import assert_array_equal
 
-from sklearn_ssl._labels import find_unlabeled, take_labels
+from sklearn_ssl._labels import (
+    as_floats,
+    find_unlabeled,
+    marker_of_targets,
+    take_labels,
+)
 
 NONE, SOME = [False] * 3, [False, True, False]
 
@@ -106,3 +112,17 @@ def test_labels_of_some_rows(y, rows, expected):
     found = take_labels(y, np.array(rows))
     assert found.dtype.kind == expected.dtype.kind
     assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("floats", [float, np.float32, np.float64])
+def test_floats_among_objects_are_targets(floats):
+    """-1 is one of them then, and the mark is what is missing."""
+    y = np.array([floats(0.5), None, floats(-1), 2, pd.NA], dtype=object)
+    assert_array_equal(as_floats(y), [0.5, np.nan, -1, 2, np.nan])
+    assert np.isnan(marker_of_targets(y))
+
+
+@pytest.mark.parametrize("y", [[1, None, -1], ["a", 0.5], [True, 0.5], [None, None]])
+def test_other_objects_stay_as_they_are(y):
+    y = np.array(y, dtype=object)
+    assert as_floats(y) is y

@@ -20,7 +20,7 @@ class DenoisingAutoencoder(Autoencoder):
     ----------
     corruption_rate : float, default=0.5
         Chance of a cell, or of a square of an image, to be replaced. The winner of [2]_
-        used 0.15. Views of your own have theirs.
+        used 0.15. Ignored if `views` are given.
     {training_parameters}
 
     Attributes

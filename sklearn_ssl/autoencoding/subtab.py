@@ -33,7 +33,7 @@ class SubTab(Autoencoder):
         have without.
     corruption_rate : float, default=0.1
         Chance of a cell to be replaced, in training, by the same column's cell of a
-        random row; drawn anew for each subset. Views of your own have theirs.
+        random row; drawn anew for each subset. Ignored if `views` are given.
     temperature : float, default=0.5
         Of the contrast between subsets: lower is stricter.
     projection_dim : int, default=128

@@ -19,7 +19,7 @@ class SwitchTab(DenoisingAutoencoder):
     ----------
     corruption_rate : float, default=0.3
         Chance of a cell to be replaced, in training, by the same column's cell of a
-        random row. Views of your own have theirs.
+        random row. Ignored if `views` are given.
     {training_parameters}
 
     Attributes

@@ -22,8 +22,8 @@ class SAINT(SSLTransformer):
     Parameters
     ----------
     cutmix_rate : float, default=0.1
-        Chance of a cell to be replaced; all those of a row come from one other. Views
-        of your own have theirs.
+        Chance of a cell to be replaced; all those of a row come from one other. Ignored
+        if `views` are given.
     mixup_weight : float, default=0.2
         Weight of the other row's tokens; that of the row's own is the rest.
     temperature : float, default=0.7

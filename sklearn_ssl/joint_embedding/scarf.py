@@ -21,7 +21,7 @@ class SCARF(SSLTransformer):
     ----------
     corruption_rate : float, default=0.6
         Share of the columns that are replaced: floor(rate * n_columns), at least one.
-        Views of your own have theirs.
+        Ignored if `views` are given.
     temperature : float, default=1.0
         Divides the similarities.
     projection_dim : int, default=256

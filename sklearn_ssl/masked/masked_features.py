@@ -28,16 +28,16 @@ class MaskedFeatures(DenoisingAutoencoder):
     Parameters
     ----------
     corruption_rate : float, default=0.5
-        Chance of a cell to be replaced; between 0.2 and 0.8 in [1]_, by data set. Views
-        of your own have theirs.
+        Chance of a cell to be replaced; between 0.2 and 0.8 in [1]_, by data set.
+        Ignored if `views` are given.
     pretext : {"mask", "reconstruction"}, default="mask"
         "mask" predicts which cells were replaced, by cross-entropy; a cell whose donor
         had the same value was not. "reconstruction" predicts all cells, replaced or
         not, as :class:`DenoisingAutoencoder` does. The one asks what goes together in
         a row, the other what follows from it.
     target_aware : bool or "numbers", default=False
-        Whether what predicts that sees, beside the embedding, what y of the row is
-        likely to be, by the labels of other rows. ``fit`` needs y then, of one column,
+        Whether the prediction head is shown, beside the embedding, an estimate of the
+        row's y by a linear model of other rows. ``fit`` needs y then, of one column,
         and there is no ``partial_fit``. True takes floats that are not all whole for
         numbers, all else for classes; "numbers" takes all for numbers.
     unlabeled : "auto", None, or a label, default="auto"

@@ -19,7 +19,7 @@ class VIME(DenoisingAutoencoder):
     Parameters
     ----------
     corruption_rate : float, default=0.3
-        Chance of a cell to be replaced. Views of your own have theirs.
+        Chance of a cell to be replaced. Ignored if `views` are given.
     alpha : float, default=2.0
         Weight of the reconstruction; that of the replaced cells is 1.
     {training_parameters}

@@ -124,6 +124,10 @@ def uniformity(Z, *, t=2.0):
     return float(logsumexp(parts) - np.log(n) - np.log(n - 1))
 
 
+def as_embedding(Z):
+    """Z as floats of shape (n, d), two rows or more; ValueError if it is not."""
+    return check_array(Z, dtype=np.float64, input_name="Z", ensure_min_samples=2)
+
+
 def _directions(Z):
-    Z = check_array(Z, dtype=np.float64, input_name="Z", ensure_min_samples=2)
-    return normalize(Z)
+    return normalize(as_embedding(Z))

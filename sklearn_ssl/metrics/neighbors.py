@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_ssl._labels import find_unlabeled
 from sklearn_ssl._parameters import check_number
+from sklearn_ssl.metrics.geometry import as_embedding
 
 
 def knn_score(Z, y, *, n_neighbors=20, temperature=0.07, unlabeled="auto"):
@@ -60,7 +61,7 @@ def knn_score(Z, y, *, n_neighbors=20, temperature=0.07, unlabeled="auto"):
     """
     check_number("n_neighbors", n_neighbors, Integral, 1)
     check_number("temperature", temperature, Real, 0, strict=True)
-    Z = _check(Z)
+    Z = as_embedding(Z)
     y = column_or_1d(np.asarray(y), warn=True)
     check_consistent_length(Z, y)
     labeled = ~find_unlabeled(y, unlabeled)
@@ -114,7 +115,7 @@ def intrinsic_dimension(Z):
     >>> print(f"{intrinsic_dimension(np.hstack([plane, plane**2])):.1f}")
     2.0
     """
-    Z = _check(Z)
+    Z = as_embedding(Z)
     # Distances between rows far from the origin would be lost in rounding.
     Z = np.unique(Z - Z.mean(axis=0), axis=0)
     if len(Z) < 3:
@@ -161,7 +162,7 @@ def cluster_learnability(Z, *, n_clusters=None, random_state=0):
     >>> cluster_learnability(X) > 0.7
     True
     """
-    Z = normalize(_check(Z))
+    Z = normalize(as_embedding(Z))
     n_distinct = len(np.unique(Z, axis=0))
     wanted = int(len(Z) ** 0.5) if n_clusters is None else n_clusters
     kmeans = KMeans(min(wanted, n_distinct), random_state=random_state)
@@ -220,7 +221,3 @@ def _nearest(Z, n_neighbors):
     finder = NearestNeighbors(n_neighbors=n_neighbors).fit(Z)
     distances, rows = finder.kneighbors()
     return rows, distances
-
-
-def _check(Z):
-    return check_array(Z, dtype=np.float64, input_name="Z", ensure_min_samples=2)

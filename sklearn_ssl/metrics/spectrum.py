@@ -4,6 +4,8 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.utils import check_array
 
+from sklearn_ssl.metrics.geometry import as_embedding
+
 _EPS = 1e-7
 
 
@@ -38,7 +40,7 @@ def effective_rank(Z):
     >>> print(f"{effective_rank(np.eye(5)):.2f}")
     5.00
     """
-    return _effective_number(np.linalg.svd(_check(Z), compute_uv=False))
+    return _effective_number(np.linalg.svd(as_embedding(Z), compute_uv=False))
 
 
 def alpha_req(Z):
@@ -76,7 +78,7 @@ def alpha_req(Z):
     >>> print(f"{alpha_req(Z):.1f}")
     1.0
     """
-    Z = _check(Z)
+    Z = as_embedding(Z)
     s = np.linalg.svd(Z - Z.mean(axis=0), compute_uv=False)
     floor = max(Z.shape) * np.finfo(np.float32).eps * np.linalg.norm(Z, 2)
     s = s[s > floor]
@@ -155,7 +157,3 @@ def _effective_number(values):
         return 0.0
     p = values / values.sum() + _EPS
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def _check(Z):
-    return check_array(Z, dtype=np.float64, input_name="Z", ensure_min_samples=2)

@@ -85,7 +85,8 @@ def compare_representations(
         few labels, which ones they are makes much of the noise. With
         ``train_size=None`` there is one.
     alpha : float, default=0.05
-        How often noise alone may lead to some difference that is said to exceed it.
+        The chance at which noise alone makes any of the differences exceed it
+        (family-wise error rate).
     n_jobs : int or None, default=None
         Folds and methods that run at once.
     verbose : int, default=0
@@ -171,6 +172,11 @@ def compare_representations(
     check_number("alpha", alpha, Real, 0, 1, strict=True)
     if train_size is not None:
         check_number("train_size", train_size, Real, 0, strict=True)
+        if not isinstance(train_size, Integral) and train_size > 1:
+            raise ValueError(
+                "train_size as a float is a share of the labels and must be at most 1, "
+                f"got {train_size!r}. Pass an int for a number of labels."
+            )
     if classifier is None:
         classifier = LogisticRegression(max_iter=1000)
     y = one_column(y)
@@ -181,7 +187,8 @@ def compare_representations(
     estimators, shared = _representations(methods, X, classifier)
     curve = label_efficiency_curve(
         shared,
-        *(X, y),
+        X,
+        y,
         groups=groups,
         train_sizes=[1.0 if train_size is None else train_size],
         cv=cv,

@@ -15,7 +15,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_ssl._candidates import EmbeddingAlone
-from sklearn_ssl._labels import take_labels, uses_labels
+from sklearn_ssl._labels import inside, take_labels, uses_labels
 from sklearn_ssl._parameters import check_number, unless_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.model_selection.draws import check_sizes, nested_draw
@@ -217,12 +217,7 @@ def _check_estimators(estimators):
 
 def _pretrains(part):
     """Whether a method that is not frozen is this, or anywhere inside."""
-    if isinstance(part, list | tuple):
-        return any(map(_pretrains, part))
-    if isinstance(part, FrozenEstimator | type) or not hasattr(part, "get_params"):
-        return False
-    is_method = isinstance(part, (SSLTransformer, *_OURS))
-    return is_method or _pretrains([*part.get_params(deep=False).values()])
+    return any(isinstance(one, (SSLTransformer, *_OURS)) for one in inside(part))
 
 
 def _last_step(estimator):

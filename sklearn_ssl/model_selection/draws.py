@@ -15,8 +15,10 @@ def check_sizes(train_sizes, labels, stratify):
         first = min(2 * smallest if stratify else _MIN_TARGETS, largest)
         train_sizes = np.geomspace(first, largest, _N_SIZES).round().astype(int)
     sizes = np.unique(train_sizes)
+    if not len(sizes):
+        raise ValueError("train_sizes is empty. Pass numbers or shares of labels.")
     if sizes.dtype.kind == "f":
-        if sizes[0] <= 0 or sizes[-1] > 1:
+        if not (sizes[0] > 0 and sizes[-1] <= 1):  # nor NaN
             raise ValueError(
                 "train_sizes as floats are shares and must lie in (0, 1], got "
                 f"{train_sizes!r}."

@@ -27,8 +27,8 @@ class UnlabeledSplit(BaseCrossValidator):
         Splits the labelled rows, and sees these alone: it stratifies by their classes
         and keeps their groups together; row numbers inside it, as in
         :class:`~sklearn.model_selection.PredefinedSplit`, count labelled rows. An int
-        is a number of folds, stratified by classes: by labels that are no floats, or
-        whole floats of which each occurs once a fold or more.
+        is a number of folds, stratified by the labels unless these are floats that are
+        not all whole, or of which some occur in fewer rows than there are folds.
     unlabeled : "auto", None, or a label, default="auto"
         What marks a row without a label in y, as in
         :class:`~sklearn_ssl.semi_supervised.SSLClassifier`: "auto" stands for -1 or, in

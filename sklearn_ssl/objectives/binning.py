@@ -3,6 +3,7 @@
 from torch.nn import functional as F
 
 from sklearn_ssl.objectives.classes import without_padding
+from sklearn_ssl.objectives.masked import mean_of
 
 
 def bin_classification(logits, bins, n_bins, present):
@@ -31,7 +32,7 @@ def bin_classification(logits, bins, n_bins, present):
     """
     logits = logits.unflatten(1, (len(n_bins), -1))
     logits = without_padding(logits, n_bins).transpose(1, 2)
-    return _mean_of(present, F.cross_entropy(logits, bins, reduction="none"))
+    return mean_of(present, F.cross_entropy(logits, bins, reduction="none"))
 
 
 def bin_regression(output, bins, n_bins, present):
@@ -59,8 +60,4 @@ def bin_regression(output, bins, n_bins, present):
     """
     std = ((n_bins.square() - 1) / 12).sqrt().clamp(min=0.5)
     target = (bins - (n_bins - 1) / 2) / std
-    return _mean_of(present, (output - target).square())
-
-
-def _mean_of(present, errors):
-    return (errors * present).sum() / present.sum().clamp(min=1)
+    return mean_of(present, (output - target).square())

@@ -27,7 +27,7 @@ def masked_patches(output, patches, hidden):
     """
     variance, mean = torch.var_mean(patches, dim=2, keepdim=True)
     target = (patches - mean) / (variance + 1e-6).sqrt()
-    return _mean_of(hidden, F.mse_loss(output, target, reduction="none").mean(dim=2))
+    return mean_of(hidden, F.mse_loss(output, target, reduction="none").mean(dim=2))
 
 
 def masked_cells(output, batch, hidden, missing_columns=(), cardinalities=()):
@@ -72,7 +72,7 @@ def masked_cells(output, batch, hidden, missing_columns=(), cardinalities=()):
         logits = without_padding(categories, cardinalities).transpose(1, 2)
         codes = batch["categories"]
         errors.append(F.cross_entropy(logits, codes, reduction="none"))
-    return _mean_of(hidden, torch.cat(errors, dim=1))
+    return mean_of(hidden, torch.cat(errors, dim=1))
 
 
 def masked_latents(output, target, hidden, beta=2.0):
@@ -101,8 +101,9 @@ def masked_latents(output, target, hidden, beta=2.0):
     loss : scalar tensor
     """
     errors = F.smooth_l1_loss(output, target.detach(), reduction="none", beta=beta)
-    return _mean_of(hidden, errors.mean(dim=2))
+    return mean_of(hidden, errors.mean(dim=2))
 
 
-def _mean_of(hidden, errors):
-    return (errors * hidden).sum() / hidden.sum()
+def mean_of(chosen, errors):
+    """Mean of the errors of chosen cells; 0 if there are none."""
+    return (errors * chosen).sum() / chosen.sum().clamp(min=1)

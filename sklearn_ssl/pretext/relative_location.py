@@ -92,12 +92,12 @@ class RelativeLocation(SSLTransformer):
         task.layouts = self._layouts(task.inputs.output_shape)
         rows, columns = task.adapted["grid"] = tuple(n for n, *_ in task.layouts)
         task.middle = rows * columns // 2
-        task.neighbours = [i for i in range(rows * columns) if i != task.middle]
+        task.sides = [i for i in range(rows * columns) if i != task.middle]
         # An image of less than three pixels either way has no neighbours to tell.
-        task.neighbours = task.neighbours or [task.middle]
+        task.sides = task.sides or [task.middle]
         width = self.projection_dim
         task.reduce = nn.Sequential(nn.Linear(task.n_outputs, width), nn.ReLU())
-        task.head = projection_head(2 * width, task.n_outputs, len(task.neighbours))
+        task.head = projection_head(2 * width, task.n_outputs, len(task.sides))
 
     def _loss(self, task, batch):
         from torch import arange, cat
@@ -111,10 +111,10 @@ class RelativeLocation(SSLTransformer):
         if self.color == "drop":
             patches = drop_colors(patches, task.generator)
         z = task.reduce(embed_tiles(task, patches))
-        others = z[:, task.neighbours]
+        others = z[:, task.sides]
         middle = z[:, task.middle, None].expand_as(others)
         logits = task.head(cat([middle, others], 2).flatten(0, 1))
-        labels = arange(len(task.neighbours), device=z.device).repeat(len(z))
+        labels = arange(len(task.sides), device=z.device).repeat(len(z))
         return cross_entropy(logits, labels)
 
     def _encode(self, task, batch):

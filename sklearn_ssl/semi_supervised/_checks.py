@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
+from sklearn_ssl._labels import uses_labels
 from sklearn_ssl.base import SSLTransformer
 
 # They fit several outputs, though their tags do not say so.
@@ -27,6 +28,14 @@ def check_transformer(transformer):
         raise TypeError(
             "transformer must have fit and transform, as SCARF() and PCA() have, got "
             f"{transformer!r}. What predicts is the second argument, estimator."
+        )
+    needs_labels = get_tags(transformer).target_tags.required
+    is_fitted = isinstance(transformer, FrozenEstimator)
+    if needs_labels and not is_fitted and not uses_labels(transformer):
+        raise TypeError(
+            f"transformer={transformer!r} needs labels, and is fitted to all rows "
+            "without them. Put it behind the transformer: "
+            "estimator=make_pipeline(..., LogisticRegression())."
         )
     _check_values(transformer)
 

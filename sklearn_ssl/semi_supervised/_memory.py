@@ -34,8 +34,16 @@ def pretrain(transformer, X, y, memory):
 
 
 def content_hash(transformer):
-    """A hash that is the same for equal parameters, torch modules among them."""
-    return _ContentHasher("md5").hash(transformer)
+    """A hash that is the same for equal parameters, torch modules among them.
+
+    Of other versions it is another: they may train other weights.
+    """
+    import torch
+
+    from sklearn_ssl import __version__
+
+    versions = __version__, torch.__version__
+    return _ContentHasher("md5").hash((transformer, versions))
 
 
 def _fit(transformer, X, y, key=None):

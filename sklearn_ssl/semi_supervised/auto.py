@@ -7,7 +7,6 @@ from typing import ClassVar
 from warnings import warn
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -22,7 +21,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like, rehearse
 from sklearn_ssl._frozen import thaw
-from sklearn_ssl._labels import is_whole, one_column, take_labelled, uses_labels
+from sklearn_ssl._labels import (
+    as_floats,
+    is_whole,
+    one_column,
+    take_labelled,
+    uses_labels,
+)
 from sklearn_ssl._parameters import check_number, check_verbose, is_auto, unless_auto
 from sklearn_ssl._registry import DenoisingAutoencoder, LeJEPA, SimCLR, SimSiam
 from sklearn_ssl.engine.guards import unchanged_on_error
@@ -30,6 +35,7 @@ from sklearn_ssl.modalities import resolve_modality, with_unlabeled
 from sklearn_ssl.semi_supervised._checks import check_step_two
 from sklearn_ssl.semi_supervised._choice import choose, inner_folds, suits
 from sklearn_ssl.semi_supervised._inside import (
+    dense_features,
     forget_fit,
     seed_of,
     seeded,
@@ -55,12 +61,11 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ``gain > 0.67 * error * sqrt(1 + prior_labels / n_labeled)``,
 
     with the standard error of the gain over folds whose training sets overlap [1]_, and
-    the number of labelled rows in the folds. It is the belief that methods gain
-    nothing, held as firmly as `prior_labels` labelled rows that show no gain would, and
-    given up only where a gain has a probability of 3/4 after all. The fewer the labels,
-    the more must be gained. Of several methods that pass, the one that exceeds its
-    threshold by most is taken. Without labels there is nothing to go by: ``fit(X)``
-    takes the first method.
+    the number of labelled rows in the folds. That is a prior, worth `prior_labels`
+    labelled rows, that methods gain nothing: one is chosen only if the posterior
+    probability of a gain exceeds 3/4. The fewer the labels, the more must be gained. Of
+    several methods that pass, the one that exceeds its threshold by most is taken.
+    Without labels there is nothing to go by: ``fit(X)`` takes the first method.
 
     The same rule then chooses a scale for what was chosen, against the features as they
     are: the larger they are, the less they are regularized by a classifier of default
@@ -86,9 +91,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     cv : int, default=5
         Folds of the labelled rows, at most; fewer where classes have fewer of them.
     prior_labels : float, default=5.0
-        The number of labelled rows that the belief in the raw columns, and then in the
-        features as they are, is worth: 0 trusts few labels as much as they say
-        themselves, infinity keeps to both.
+        The number of labelled rows that the prior is worth: for the raw columns, and
+        then for the features as they are. 0 is no prior, infinity always keeps to
+        both.
     scales : sequence of float, default=(0.5, 2.0, 4.0)
         Factors by which the features may be multiplied. With none, ``()``, they stay as
         they are: enough, and quicker, for an `estimator` that does not mind their
@@ -224,7 +229,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Z : ndarray of shape (n, d)
         """
         check_is_fitted(self)
-        Z = _features(self.transformer_, X)
+        Z = dense_features(self.transformer_, X)
         return Z if self.scale_ == 1 else self.scale_ * Z
 
     def __sklearn_is_fitted__(self):
@@ -278,7 +283,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         fitted = {name: seeded(candidates.pop(name), seed).fit(X_all, None)}
         scores, gains, thresholds, scale, scale_scores = {}, {}, {}, 1.0, {}
         if folds:
-            Z = _features(fitted[RAW], X_labeled)
+            Z = dense_features(fitted[RAW], X_labeled)
             try:
                 scores[RAW] = judged(Z)
             except ValueError as error:
@@ -290,11 +295,11 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             rehearse(candidates, X_all)
             for key, candidate in candidates.items():
                 fitted[key] = seeded(candidate, seed).fit(X_all, None)
-                scores[key] = judged(_features(fitted[key], X_labeled))
+                scores[key] = judged(dense_features(fitted[key], X_labeled))
             rule = *(len(part) for part in folds[0]), self.prior_labels
             name, gains, thresholds = choose(scores, RAW, *rule)
             scale_scores[scale] = scores[name]
-            Z = _features(fitted[name], X_labeled) if scales else None
+            Z = dense_features(fitted[name], X_labeled) if scales else None
             scale_scores |= {factor: judged(factor * Z) for factor in scales}
             scale, _, _ = choose(scale_scores, scale, *rule)
         forget_fit(self)
@@ -302,7 +307,9 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.scores_, self.gains_, self.thresholds_ = scores, gains, thresholds
         self.scale_, self.scale_scores_ = scale, scale_scores
         take_names(self, self.transformer_)
-        self._n_features_out = _features(fitted[name], _safe_indexing(X, [0])).shape[1]
+        self._n_features_out = dense_features(
+            fitted[name], _safe_indexing(X, [0])
+        ).shape[1]
 
     def _methods(self, X=None):
         """The methods by name; those of "auto" suit X, or are for tables without."""
@@ -319,7 +326,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Row numbers of those that are labelled, and their labels."""
         if y is None:
             return np.arange(0), np.arange(0)
-        y = one_column(y)
+        y = as_floats(one_column(y))
         classify = is_classifier(self._judge(y))
         marker = self.unlabeled if classify else unless_auto(self.unlabeled, np.nan)
         return take_labelled(y, marker)
@@ -352,16 +359,6 @@ def _as_factors(scales):
     for scale in scales:
         check_number("each of scales", scale, Real, 0, strict=True)
     return [scale for scale in dict.fromkeys(map(float, scales)) if scale != 1]
-
-
-def _features(transformer, X):
-    Z = transformer.transform(X)
-    if issparse(Z):
-        raise TypeError(
-            f"{type(thaw(transformer)).__name__} returns a sparse matrix. Let methods "
-            "hold transformers that return dense features, with sparse_output=False."
-        )
-    return np.asarray(Z)
 
 
 def _warn_of_small_folds(judge, error):

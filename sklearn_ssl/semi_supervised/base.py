@@ -3,6 +3,7 @@
 import copy
 from dataclasses import KW_ONLY, dataclass
 
+import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing, get_tags, indexable
@@ -229,7 +230,11 @@ class SemiSupervised:
         Z = self.transformer_.transform(X)
         # In float32 the last digits of a prediction would depend on the other rows.
         if isinstance(Z, np.ndarray) or self.fine_tune:
-            Z = np.asarray(Z, np.float64)
+            return np.asarray(Z, np.float64)
+        frame = nw.from_native(Z, eager_only=True, pass_through=True)
+        if isinstance(frame, nw.DataFrame):
+            floats = nw.selectors.by_dtype(nw.Float32)
+            return frame.with_columns(floats.cast(nw.Float64)).to_native()
         return Z
 
     def _apply(self, method, X):

@@ -57,8 +57,9 @@ class FineTuning(BaseEstimator):
     early_stopping : "auto" or bool, default="auto"
         Hold out labelled rows, end when their loss no longer falls, and keep the best
         weights. "auto" does so from 200 labelled rows, but not of images shown beside
-        their views (`augment`), which training to the end serves better. True is an
-        error where no row can be held out: the only labelled one of its class never is.
+        their views (`augment`), which training to the end serves better. True
+        raises ValueError if no row can be held out; a class's only labelled row never
+        is.
     validation_fraction : float, default=0.1
         Share of the labelled rows that is held out, of each class alike.
     n_iter_no_change : int, default=5
@@ -224,6 +225,8 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     tuner : FineTuner
         With the head.
     """
+    import torch
+
     from sklearn_ssl.engine.fine_tuning import FineTuner, Labels, calibrate
 
     transformer = copy.copy(thaw(transformer))
@@ -263,7 +266,8 @@ def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
         seed=network.recipe["seed"] if seed is None else seed,
         verbose=transformer.verbose,
     )
-    with pinned_threads(transformer.n_threads):
+    # A user's no_grad() around it is for what is fitted already.
+    with pinned_threads(transformer.n_threads), torch.enable_grad():
         if from_scratch and tuner.encoder_rate > 0:
             calibrate(network, arrays, settings.batch_size)
         tuner.run()

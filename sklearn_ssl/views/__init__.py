@@ -2,10 +2,10 @@
 
 A view is called as ``view(batch, source, generator)`` with a batch (dict of tensors),
 the rows that it may borrow from (dict of tensors) and a ``torch.Generator``, and
-returns a new batch. Of a large table these are some, evenly spaced. The classes here
-hold parameters; ``adapt`` returns a copy in which each "auto" is replaced by the value
-that suits the data. The computations are in the modules of this package, which import
-torch.
+returns a new batch. Of data of more than some 4 million cells or pixels the rows to
+borrow from are some, evenly spaced. The classes here hold parameters; ``adapt`` returns
+a copy in which each "auto" is replaced by the value that suits the data. The
+computations are in the modules of this package, which import torch.
 """
 
 from dataclasses import dataclass
@@ -93,14 +93,15 @@ class ImageViews(BaseEstimator):
     crop_scale : tuple of float, default=(0.4, 1.0)
         Range of the share of the image's area that is kept.
     crop_ratio : tuple of float, default=(0.75, 1.33)
-        Range of the crop's width over height.
+        Range of the crop's width over height, relative to the image's own.
     flip : "auto" or float, default="auto"
         Chance of a horizontal flip. "auto" is 0.5 if mirrored training images look like
         training images, as photographs do and characters do not, and 0 otherwise.
     rotation : float, default=15.0
         Degrees, to either side.
     shear : float, default=0.1
-        Sideways shift of the upper edge, as a share of the height, to either side.
+        Sideways shift of pixels, as a share of their height above the centre, to either
+        side.
     brightness : float, default=0.4
         Largest relative change of the intensity.
     contrast : float, default=0.4

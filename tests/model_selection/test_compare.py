@@ -209,11 +209,16 @@ def test_a_gain_that_is_the_same_in_each_fold_tells_no_noise():
     )  # no difference at all
 
 
-@pytest.mark.parametrize("train_size", [[6, 60], "auto", 0, -1.5])
+@pytest.mark.parametrize("train_size", [[6, 60], "auto", 0, -1.5, np.nan])
 def test_train_size_is_one_number(train_size):
     X, y = load_wine(return_X_y=True)
     with pytest.raises((TypeError, ValueError), match="train_size must be"):
         compare_representations([Product()], X, y, train_size=train_size)
+
+
+def test_a_share_is_at_most_all(wine):
+    with pytest.raises(ValueError, match=r"as a float .* at most 1, got 1.5"):
+        compare_representations([Product()], *wine, train_size=1.5)
 
 
 def test_scoring_is_one():

@@ -340,10 +340,12 @@ def test_automatic_sizes(wine):
 # Errors -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sizes", [[2, 10], [10, 200], [0.0, 0.5], [0.5, 1.5]])
+@pytest.mark.parametrize(
+    "sizes", [[2, 10], [10, 200], [0.0, 0.5], [0.5, 1.5], [], [np.nan]]
+)
 def test_sizes_out_of_range(wine, sizes):
     X, y = wine
-    with pytest.raises(ValueError, match="train_sizes"):
+    with pytest.raises(ValueError, match=r"train_sizes (must|as floats|is empty)"):
         label_efficiency_curve(_wine_estimators(), X, y, train_sizes=sizes, cv=2)
 
 

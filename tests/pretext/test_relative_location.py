@@ -49,7 +49,7 @@ def test_neighbours_adapt_to_the_size(shape, grid, n_classes):
     location = untrained(X, max_epochs=1)
     assert location.grid_ == grid
     task = location._network.task
-    assert task.head[-1].out_features == len(task.neighbours) == n_classes
+    assert task.head[-1].out_features == len(task.sides) == n_classes
     assert np.isfinite(location.transform(X)).all()
     assert np.isfinite(location.score(X))
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -16,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -636,3 +637,31 @@ def test_what_pretrains_without_labels_refuses_it(wine):
         label_efficiency_curve(estimators, X, y)
     frozen = FrozenEstimator(AutoSSL(methods=[Product()]).fit(X, few))
     assert SSLClassifier(frozen).fit(X, few).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        pytest.param(lambda auto: make_union(auto), id="union"),
+        pytest.param(lambda auto: make_column_transformer((auto, slice(13))), id="ct"),
+        pytest.param(lambda auto: make_pipeline(make_union(auto)), id="deep"),
+    ],
+)
+def test_inside_whatever_hands_labels_on_it_is_given_those_known(around, wine):
+    X, _, few = wine
+    # With labels it keeps to the raw columns, without it takes the method.
+    auto = AutoSSL(methods=[Product()], prior_labels=np.inf, random_state=0)
+    model = SSLClassifier(around(auto)).fit(X, few)
+    expected = auto.fit(X, few)
+    assert expected.method_ == "raw"
+    assert_array_equal(model.transformer_.transform(X), expected.transform(X))
+
+
+def test_targets_of_minus_one_among_objects():
+    X, y = load_diabetes(return_X_y=True)
+    y = y - y.mean()
+    y[:40] = -1.0
+    auto = AutoSSL(methods=[Product()], scales=(), random_state=0)
+    scores = auto.fit(X, y).scores_
+    assert auto.fit(X, y.astype(object)).n_labeled_ == len(y)
+    assert_array_equal(auto.scores_["raw"], scores["raw"])

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import BaggingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
@@ -116,6 +117,11 @@ def test_bad_arguments(wine, no_training):
             lambda: SSLClassifier(make(SCARF), LogisticRegression),
             TypeError,
             ["estimator must be an instance", r"Pass LogisticRegression\(\)"],
+        ),
+        (
+            lambda: SSLClassifier(LinearDiscriminantAnalysis()),
+            TypeError,
+            ["needs labels, and is fitted to all rows without them"],
         ),
         (
             lambda: SSLClassifier(make(SCARF), Ridge()),

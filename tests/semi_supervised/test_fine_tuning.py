@@ -349,3 +349,11 @@ def test_settings_in_a_search(wine, scarf):
     assert len(search.best_estimator_.loss_curve_) == n_epochs
     longer = GridSearchCV(model, {"fine_tune__max_epochs": [3]}, cv=2).fit(X, few)
     assert len(longer.best_estimator_.loss_curve_) == 3
+
+
+def test_whether_gradients_are_off_outside_makes_no_difference(wine):
+    X, _, few = wine
+    expected = tuned(make(SCARF), X, few).predict_proba(X)
+    with torch.no_grad():
+        model = tuned(make(SCARF), X, few)
+    assert_array_equal(model.predict_proba(X), expected)

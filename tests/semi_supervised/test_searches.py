@@ -163,6 +163,15 @@ def test_memory_serves_fine_tuning_and_leaves_the_kept_one_alone(
     assert len(pretrainings) == 1
 
 
+def test_memory_of_another_version_is_not_read(monkeypatch):
+    expected = content_hash(SCARF())
+    assert content_hash(SCARF()) == expected
+    for version in "sklearn_ssl.__version__", "torch.__version__":
+        with monkeypatch.context() as patch:
+            patch.setattr(version, "0.0")
+            assert content_hash(SCARF()) != expected
+
+
 def test_parallel_search(wine, tmp_path):
     X, _, few = wine
     cv = UnlabeledSplit(StratifiedKFold(2))

@@ -288,3 +288,14 @@ def test_several_outputs(wine, diabetes):
     both = np.column_stack([few, -few])
     predicted = SSLRegressor(make(SCARF)).fit(X, both).predict(X)
     assert_allclose(predicted[:, 0], -predicted[:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_features_in_frames_are_floats_of_64_bits_too(library, wine):
+    X, _, few = wine
+    scarf = make(SCARF)
+    expected = SSLClassifier(scarf).fit(X, few).predict_proba(X)
+    classifier = SSLClassifier(clone(scarf).set_output(transform=library)).fit(X, few)
+    assert len(classifier.estimator_.feature_names_in_) == 31
+    assert classifier.estimator_.coef_.dtype == np.float64
+    assert_allclose(classifier.predict_proba(X), expected, rtol=1e-9)
