@@ -113,9 +113,15 @@ def load_table(name):
 
 
 def load_openml(name):
-    """Load a table that needs a network: X, and y as numbers of classes."""
+    """Load a table that needs a network: X, and y as targets or numbers of classes."""
     X, y = fetch_openml(name, version=1, return_X_y=True, as_frame=True)
-    return X, pd.factorize(y, sort=True)[0]
+    is_target = pd.api.types.is_numeric_dtype(y)
+    return X, y.to_numpy(float) if is_target else pd.factorize(y, sort=True)[0]
+
+
+def holds_targets(y):
+    """Whether y is of a regression: classes are ints here."""
+    return y.dtype.kind == "f"
 
 
 def load_images(name):
@@ -182,7 +188,7 @@ def split(name, n_test=None, seed=0, load=load):
     options = {"test_size": n_test, "random_state": seed}
     X, y = load(name)
     if name != "photos":
-        stratify = None if name in REGRESSION else y
+        stratify = None if holds_targets(y) else y
         return train_test_split(X, y, stratify=stratify, **options)
     blocks = np.arange(len(y)) // PATCHES_A_BLOCK
     labels = y[::PATCHES_A_BLOCK]

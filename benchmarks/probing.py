@@ -1,7 +1,7 @@
 """Labelled rows for a probe, and how it is scored."""
 
 import numpy as np
-from datasets import IMAGES, REGRESSION
+from datasets import IMAGES, holds_targets
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -19,7 +19,7 @@ def draw_labels(y, n_per_class, seed):
 
 def metric_of(name, y):
     """The score of a data set: its name and ``score(classifier, Z, y)``."""
-    if name in REGRESSION:
+    if holds_targets(y):
         return "R2", lambda c, Z, y: r2_score(y, c.predict(Z))
     if name in IMAGES:
         return "accuracy", lambda c, Z, y: accuracy_score(y, c.predict(Z))

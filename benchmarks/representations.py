@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from datasets import REGRESSION, baselines, split
+from datasets import baselines, holds_targets, split
 from joblib import Parallel, delayed
 from probing import metric_of
 from sklearn.exceptions import ConvergenceWarning
@@ -42,7 +42,7 @@ def evaluate(name, method, n_draws):
     """Score all ways of one method on one table: a DataFrame."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # too few labels to matter
     X_train, X_test, y_train, y_test = split(name, seed=SEED)
-    is_regression = name in REGRESSION
+    is_regression = holds_targets(y_train)
     _, score = metric_of(name, y_train)
     models = predictors(is_regression, SEED)
     rows = []

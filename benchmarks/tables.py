@@ -42,10 +42,10 @@ import numpy as np
 import pandas as pd
 from datasets import (
     MORE_TABLES,
-    REGRESSION,
     TABLES_OF_THE_BENCHMARK,
     UNSEEN_TABLES,
     baselines,
+    holds_targets,
     load,
     load_openml,
     split,
@@ -142,7 +142,7 @@ def evaluate(name, is_openml, seed, features, *, max_time, n_draws):
     warnings.filterwarnings("ignore", module=r"sklearn\.model_selection")
     source = load_openml if is_openml else load
     X_train, X_test, y_train, y_test = split(name, seed=seed, load=source)
-    is_regression = name in REGRESSION
+    is_regression = holds_targets(y_train)
     metric, score = metric_of(name, y_train)
     models = predictors(is_regression, seed)
     if X_train.shape[1] > MAX_COLUMNS_TO_BOOST:

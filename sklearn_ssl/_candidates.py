@@ -4,19 +4,23 @@ import math
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from warnings import warn
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ssl._frozen import thaw
+from sklearn_ssl._labels import as_floats, is_whole
 from sklearn_ssl._parameters import is_auto
 from sklearn_ssl.base import SSLTransformer
 from sklearn_ssl.modalities import resolve_modality
 from sklearn_ssl.views import Identity
 
 RAW = "raw"
+_MANY_CLASSES = 20
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -91,6 +95,40 @@ def raw_like(methods, modality="auto"):
         known = [m.modality for m in inside if isinstance(m, SSLTransformer)]
         modality = (known or ["auto"])[0]
     return RawFeatures(modality=modality)
+
+
+def default_judge(y):
+    """What judges representations: Ridge of floats that are not all whole."""
+    y = as_floats(y)
+    if y.dtype.kind == "f" and not is_whole(y):
+        return Ridge()
+    return LogisticRegression(max_iter=1000)
+
+
+def warn_of_rare_classes(labels, n_judged, parameter, stacklevel):
+    """Warn of whole numbers that may be targets: most are too rare to be classes.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+    n_judged : int
+        How many of them are in classes with a row for each fold.
+    parameter : str
+        What to pass Ridge() as.
+    stacklevel : int
+        As of a warning in the function that calls this.
+    """
+    if labels.dtype.kind not in "iuf" or 2 * n_judged >= len(labels):
+        return
+    n_classes = len(np.unique(labels))
+    if n_classes > _MANY_CLASSES and is_whole(labels):
+        warn(
+            f"y holds {n_classes} whole numbers, which are taken for classes, most of "
+            f"them too rare for folds: {n_judged} of the {len(labels)} labelled rows "
+            f"are in others. If they are targets, pass {parameter}=Ridge().",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def reads_table(method, X):

@@ -38,7 +38,7 @@ passthrough : "auto" or bool, default="auto"
 output : {"last", "all_layers"}, default="last"
     Whether the embedding is the last layer of the encoder or all of them side by side
     (of VariationalAutoencoder the posterior mean, and of SwitchTab the salient part,
-    or that behind all layers). "all_layers" needs an MLP.
+    or that behind all layers). "all_layers" needs an MLP or a transformer.
 scaling : {"block", "standard", "l2"}, default="block"
     Of the embedding, once centred: "block" divides all its columns by one number,
     "standard" each by its own spread, "l2" each row by its L2 norm. The norm of a row

@@ -8,15 +8,17 @@ from sklearn.base import clone
 from sklearn.metrics import log_loss
 
 from sklearn_ssl import (
+    SAINT,
     SCARF,
     CollapseWarning,
     FineTuning,
+    MaskedAutoencoder,
     SimCLR,
     SSLClassifier,
     SubTab,
     VariationalAutoencoder,
 )
-from sklearn_ssl.encoders import MLP
+from sklearn_ssl.encoders import MLP, FTTransformer
 from sklearn_ssl.modalities import Tabular
 from tests.helpers import TABLES, make, make_array, make_data
 
@@ -139,6 +141,18 @@ def test_all_layers():
         assert_allclose(
             end / np.linalg.norm(end), z / np.linalg.norm(z), atol=1e-5
         )  # but for the scale of a wider embedding
+
+
+@pytest.mark.parametrize("cls", [SAINT, MaskedAutoencoder, SCARF])
+def test_all_layers_of_a_transformer(cls):
+    params = {"encoder": FTTransformer(dim=4, depth=2, heads=2), "passthrough": False}
+    every, last = fit(cls, output="all_layers", **params), fit(cls, **params)
+    X = make_data("table")
+    Z, z = every.transform(X), last.transform(X)
+    assert Z.shape[1] == 2 * z.shape[1] == 16
+    end = Z[:, 8:]
+    assert_allclose(end / np.linalg.norm(end), z / np.linalg.norm(z), atol=1e-5)
+    assert_array_equal(every.transform(X[:3]), Z[:3])
 
 
 @pytest.mark.parametrize("params", [{"scaling": "max"}, {"output": "first"}])

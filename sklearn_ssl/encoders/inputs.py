@@ -201,9 +201,7 @@ class TabularInput(nn.Module):
 
     def decoder(self, n_inputs, hidden):
         """A network from an embedding to what `reconstruction_loss` takes."""
-        width = self.n_numbers + self.n_missing
-        if self.cardinalities:
-            width += len(self.cardinalities) * max(self.cardinalities)
+        width = self.n_numbers + self.n_missing + sum(self.cardinalities)
         return nn.Sequential(
             nn.Linear(n_inputs, hidden), nn.ReLU(), nn.Linear(hidden, width)
         )

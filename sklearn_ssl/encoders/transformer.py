@@ -136,9 +136,15 @@ class TokenEncoder(nn.Module):
 
     def forward(self, x):
         """Embed the encoder's input, (n, ...), as (n, n_outputs)."""
-        return torch.cat(
-            [
-                self.pool(self.encode_tokens(self.tokens(rows)))
-                for rows in x.split(self.rows_at_once)
-            ]
-        )
+        return self._by_rows(lambda tokens: self.pool(self.encode_tokens(tokens)), x)
+
+    def all_layers(self, x):
+        """As `forward`, of each block, side by side: (n, depth * n_outputs)."""
+        return self._by_rows(self._pool_layers, x)
+
+    def _pool_layers(self, tokens):
+        layers = self.token_layers(tokens)
+        return torch.cat([self.pool(self.transformer.norm(x)) for x in layers], dim=1)
+
+    def _by_rows(self, embed, x):
+        return torch.cat([embed(self.tokens(p)) for p in x.split(self.rows_at_once)])

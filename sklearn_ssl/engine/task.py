@@ -91,7 +91,7 @@ class Task(nn.Module):
         if method.output == "all_layers" and not hasattr(encoder, "all_layers"):
             raise ValueError(
                 "output='all_layers' needs an encoder with layers to return, as "
-                "encoders.MLP has. Pass output='last'."
+                "encoders.MLP and FTTransformer have. Pass output='last'."
             )
         self.adapted = {}
         self.restarted = []

@@ -7,7 +7,6 @@ import numpy as np
 from scipy import stats
 from sklearn.base import clone, is_classifier
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_pandas_support
@@ -18,11 +17,18 @@ from sklearn_ssl._candidates import (
     beside_raw,
     by_name,
     check_methods,
+    default_judge,
     raw_like,
     reads_table,
     rehearse,
+    warn_of_rare_classes,
 )
-from sklearn_ssl._labels import one_column, uses_labels
+from sklearn_ssl._labels import (
+    marker_of_targets,
+    one_column,
+    take_labelled,
+    uses_labels,
+)
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl._parameters import check_number
 from sklearn_ssl.base import SSLTransformer
@@ -69,7 +75,8 @@ def compare_representations(
         scored, as in :func:`label_efficiency_curve`.
     classifier : classifier, regressor or None, default=None
         Fitted on each representation. ``None`` stands for
-        ``LogisticRegression(max_iter=1000)``.
+        ``LogisticRegression(max_iter=1000)``, of floats that are not all whole for
+        ``Ridge()``.
     train_size : int, float or None, default=None
         Labelled rows that it is shown, or their share of those in the smallest fold.
         Let it be the number that you will have. ``None``: as many as that has.
@@ -177,13 +184,18 @@ def compare_representations(
                 "train_size as a float is a share of the labels and must be at most 1, "
                 f"got {train_size!r}. Pass an int for a number of labels."
             )
-    if classifier is None:
-        classifier = LogisticRegression(max_iter=1000)
     y = one_column(y)
+    is_default = classifier is None
+    classifier = default_judge(y) if is_default else classifier
     cv = resolve_splitter(cv, is_classifier(classifier))
     n_folds = sum(1 for _ in copy.deepcopy(cv).split(X, y, groups))
     if n_folds < 2:
         raise ValueError(f"Noise is estimated from two folds or more, got {n_folds}.")
+    if is_default:
+        _, labels = take_labelled(y, marker_of_targets(y))
+        _, counts = np.unique(labels, return_counts=True)
+        n_judged = counts[counts >= n_folds].sum()
+        warn_of_rare_classes(labels, n_judged, "classifier", stacklevel=2)
     estimators, shared = _representations(methods, X, classifier)
     curve = label_efficiency_curve(
         shared,

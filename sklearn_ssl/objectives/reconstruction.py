@@ -3,9 +3,8 @@
 With ``reduction="none"`` they return the loss of each cell, as those of torch do.
 """
 
+import torch
 from torch.nn import functional as F
-
-from sklearn_ssl.objectives.classes import without_padding
 
 
 def squared_error(output, target, reduction="mean"):
@@ -46,9 +45,8 @@ def categorical_cross_entropy(logits, codes, cardinalities, reduction="mean"):
 
     Parameters
     ----------
-    logits : tensor of shape (n, c * max(cardinalities))
-        A block of ``max(cardinalities)`` logits for each column, so that all columns
-        are computed at once; those past a column's own cardinality are left out.
+    logits : tensor of shape (n, sum(cardinalities))
+        Of the codes of each column, side by side.
     codes : int64 tensor of shape (n, c)
     cardinalities : sequence of c ints
     reduction : {"mean", "none"}
@@ -57,7 +55,16 @@ def categorical_cross_entropy(logits, codes, cardinalities, reduction="mean"):
     -------
     loss : scalar tensor, or of shape (n, c)
     """
-    n, c = codes.shape
-    logits = without_padding(logits.view(n, c, max(cardinalities)), cardinalities)
-    loss = F.cross_entropy(logits.flatten(0, 1), codes.flatten(), reduction=reduction)
-    return loss * c if reduction == "mean" else loss.view(n, c)
+    blocks = logits.split(list(cardinalities), dim=1)
+    losses, places = [], []
+    # All columns of as many codes at once.
+    for size in dict.fromkeys(cardinalities):
+        columns = [j for j, other in enumerate(cardinalities) if other == size]
+        some = torch.stack([blocks[j] for j in columns], dim=2)
+        losses.append(F.cross_entropy(some, codes[:, columns], reduction="none"))
+        places += columns
+    losses = torch.cat(losses, dim=1)
+    if reduction == "mean":
+        return losses.sum() / len(codes)
+    order = sorted(range(len(places)), key=places.__getitem__)
+    return losses[:, order]

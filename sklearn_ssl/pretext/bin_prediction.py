@@ -75,7 +75,7 @@ class BinPrediction(SSLTransformer):
 
         n_numbers, sizes = task.inputs.n_numbers, task.inputs.cardinalities
         task.n_number_outputs = n_numbers * (self.n_bins if self._classifies else 1)
-        width = task.n_number_outputs + len(sizes) * max(sizes, default=0)
+        width = task.n_number_outputs + sum(sizes)
         hidden = task.n_outputs
         task.head = projection_head(hidden, hidden, width, batch_norm=False)
         task.register_buffer("edges", full((n_numbers, self.n_bins - 1), nan))
@@ -89,8 +89,7 @@ class BinPrediction(SSLTransformer):
         task.adapted["n_bins"] = count_bins(task.edges).tolist()
 
     def _loss(self, task, batch):
-        from torch import tensor
-
+        from sklearn_ssl.objectives.masked import mean_of
         from sklearn_ssl.pretext.bins import bins_of, count_bins
 
         n_numbers, sizes = task.inputs.n_numbers, task.inputs.cardinalities
@@ -104,9 +103,11 @@ class BinPrediction(SSLTransformer):
             objective = getattr(objectives, name)
             loss = n_numbers * objective(numbers, bins, n_bins, present)
         if sizes:
-            codes, n_codes = batch["categories"], tensor(sizes, device=output.device)
-            error = objectives.bin_classification(categories, codes, n_codes, codes > 0)
-            loss = loss + len(sizes) * error
+            codes = batch["categories"]
+            errors = objectives.categorical_cross_entropy(
+                categories, codes, sizes, reduction="none"
+            )
+            loss = loss + len(sizes) * mean_of(codes > 0, errors)
         return loss / (n_numbers + len(sizes))
 
     @property

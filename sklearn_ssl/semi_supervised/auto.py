@@ -13,17 +13,24 @@ from sklearn.base import (
     TransformerMixin,
     is_classifier,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ssl._candidates import RAW, by_name, check_methods, raw_like, rehearse
+from sklearn_ssl._candidates import (
+    RAW,
+    by_name,
+    check_methods,
+    default_judge,
+    raw_like,
+    rehearse,
+    warn_of_rare_classes,
+)
 from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import (
     as_floats,
-    is_whole,
     one_column,
     take_labelled,
     uses_labels,
@@ -42,7 +49,6 @@ from sklearn_ssl.semi_supervised._inside import (
     take_names,
 )
 
-_MANY_CLASSES = 20
 _METHODS = {
     "table": (SimCLR, DenoisingAutoencoder, SimSiam),
     "image": (SimCLR, LeJEPA),
@@ -268,7 +274,8 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             check_classification_targets(labels)
         folds = inner_folds(labels, self.cv, is_classifier(judge), seed)
         if self.estimator is None:
-            _warn_of_rare_classes(labels, folds)
+            n_judged = len(np.concatenate(folds[0])) if folds else 0
+            warn_of_rare_classes(labels, n_judged, "estimator", stacklevel=4)
         X_all = with_unlabeled(X, X_unlabeled)
         X_labeled = _safe_indexing(X, rows) if folds else None
         scoring = unless_auto(self.scoring, _scoring(judge))
@@ -336,11 +343,7 @@ class AutoSSL(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self.estimator = Ridge()
 
     def _judge(self, labels):
-        if self.estimator is not None:
-            return self.estimator
-        if labels.dtype.kind == "f" and not is_whole(labels):
-            return Ridge()
-        return LogisticRegression(max_iter=1000)
+        return default_judge(labels) if self.estimator is None else self.estimator
 
 
 def _check_no_labels_are_used(methods):
@@ -369,22 +372,6 @@ def _warn_of_small_folds(judge, error):
         UserWarning,
         stacklevel=4,
     )
-
-
-def _warn_of_rare_classes(labels, folds):
-    """Whole numbers of which most are too rare to be classes may be targets."""
-    n = len(np.concatenate(folds[0])) if folds else 0
-    if labels.dtype.kind not in "iuf" or 2 * n >= len(labels):
-        return
-    n_classes = len(np.unique(labels))
-    if n_classes > _MANY_CLASSES and is_whole(labels):
-        warn(
-            f"y holds {n_classes} whole numbers, which are taken for classes, most of "
-            f"them too rare for folds: {n} of the {len(labels)} labelled rows choose. "
-            "If they are targets, pass estimator=Ridge().",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _scoring(judge):

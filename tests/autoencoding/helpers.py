@@ -18,10 +18,9 @@ def reconstruction_formula(output, batch, modality):
     total = errors.sum()
     p = 1 / (1 + np.exp(-output[:, n_numbers : n_numbers + n_missing]))
     total -= np.log(np.where(missing == 1, p, 1 - p)).sum()
-    logits = output[:, n_numbers + n_missing :]
-    logits = logits.reshape(n, len(cardinalities), max(cardinalities))
-    for j, size in enumerate(cardinalities):
-        e = np.exp(logits[:, j, :size])
+    ends = n_numbers + n_missing + np.cumsum((0, *cardinalities))
+    for j, own in enumerate(map(slice, ends[:-1], ends[1:])):
+        e = np.exp(output[:, own])
         code = batch["categories"][:, j].numpy()
         total -= np.log(e[np.arange(n), code] / e.sum(axis=1)).sum()
     return total / n / (n_numbers + n_missing + len(cardinalities))

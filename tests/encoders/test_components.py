@@ -309,6 +309,14 @@ def test_loss_of_changed_cells(tabular, batch):
     assert tabular.change_head(7, 4)(torch.zeros(2, 7)).shape == (2, 5)
 
 
+def test_a_cell_that_only_becomes_missing_was_replaced():
+    inputs = TabularInput(3, [2, 0], [])
+    batch = {"numbers": torch.zeros(2, 3), "missing": torch.zeros(2, 2)}
+    view = batch | {"missing": torch.tensor([[1.0, 0], [0, 1]])}
+    expected = [[False, False, True], [True, False, False]]
+    assert inputs.changed(batch, view).tolist() == expected
+
+
 def test_columns_of_the_table(tabular, batch):
     one_hot = np.zeros((2, 4 + 3 + 6))
     for row, codes in enumerate(batch["categories"]):
@@ -320,7 +328,7 @@ def test_columns_of_the_table(tabular, batch):
 def test_decoder_and_reconstruction_loss(tabular, batch):
     decoder = tabular.decoder(7, 11)
     output = decoder(torch.ones(2, 7))
-    assert output.shape == (2, 2 + 1 + 3 * 6)
+    assert output.shape == (2, 2 + 1 + (4 + 3 + 6))
     loss = tabular.reconstruction_loss(output, batch).item()
 
     values = output.detach().double().numpy()
@@ -330,10 +338,10 @@ def test_decoder_and_reconstruction_loss(tabular, batch):
     expected = errors.sum() / 2
     p = 1 / (1 + np.exp(-values[:, 2:3]))
     expected -= np.log(np.where(missing == 1, p, 1 - p)).sum() / 2
-    logits = values[:, 3:].reshape(2, 3, 6)
+    columns = slice(3, 7), slice(7, 10), slice(10, 16)
     for row, codes in enumerate(batch["categories"].numpy()):
-        for column, (code, size) in enumerate(zip(codes, (4, 3, 6), strict=True)):
-            e = np.exp(logits[row, column, :size])
+        for code, column in zip(codes, columns, strict=True):
+            e = np.exp(values[row, column])
             expected -= np.log(e[code] / e.sum()) / 2
     assert_allclose(loss, expected / 6, rtol=1e-5)
 

@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
+from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_ssl import (
@@ -332,3 +332,9 @@ def test_what_pretrains_without_labels_refuses_it(wine, monkeypatch):
     )
     plain = make(MaskedFeatures)
     assert SSLClassifier(plain).fit(X, few).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("target_aware", [False, True, "numbers"])
+def test_tags_say_that_it_needs_y(target_aware):
+    tags = get_tags(MaskedFeatures(target_aware=target_aware))
+    assert tags.target_tags.required == bool(target_aware)

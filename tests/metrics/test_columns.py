@@ -28,13 +28,15 @@ WINE = load_wine().data
 def answer(monkeypatch, mixed):
     """An autoencoder of `mixed` whose answers are set: R2 when all of them are so."""
     autoencoder = make(Autoencoder, max_epochs=0).fit(mixed)
-    widest = max(autoencoder.modality_.cardinalities_)
+    sizes = autoencoder.modality_.cardinalities_
 
     def r2(numbers, missing, categories, X=mixed):
         def reconstruct(self, task, batch):
-            one_hot = torch.nn.functional.one_hot(batch["categories"], widest)
-            parts = numbers(batch["numbers"]), missing(batch["missing"])
-            return torch.cat([*parts, categories(one_hot.float()).flatten(1)], dim=1)
+            one_hot = torch.nn.functional.one_hot(batch["categories"], max(sizes))
+            logits = categories(one_hot.float())
+            parts = [numbers(batch["numbers"]), missing(batch["missing"])]
+            parts += [logits[:, j, :size] for j, size in enumerate(sizes)]
+            return torch.cat(parts, dim=1)
 
         monkeypatch.setattr(Autoencoder, "_reconstruct", reconstruct)
         return reconstruction_r2(autoencoder, X)
@@ -122,9 +124,9 @@ def test_r2_is_that_of_scikit_learn(mixed):
     present = arrays["missing"][:, 0] == 0
     for k, rows in enumerate([present, slice(None), slice(None)]):
         expected.append(r2_score(arrays["numbers"][rows, k], output[rows, k]))
-    logits = output[:, 4:].reshape(len(X), 2, -1)
+    ends = 4 + np.cumsum([0, *modality.cardinalities_])
     for k, codes in enumerate(arrays["categories"].T):
-        e = np.exp(logits[:, k, : modality.cardinalities_[k]])
+        e = np.exp(output[:, ends[k] : ends[k + 1]])
         p = e / e.sum(axis=1, keepdims=True)
         expected.append(d2_log_loss_score(codes, p, labels=np.arange(p.shape[1])))
     order = np.argsort(modality.number_columns_ + modality.category_columns_)

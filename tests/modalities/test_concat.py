@@ -190,3 +190,8 @@ def test_lazy_frames_are_named():
     message = r"X_unlabeled is a LazyFrame.*collect\(\) it first"
     with pytest.raises(TypeError, match=message):
         concat_rows(X, X.lazy())
+
+
+def test_small_numbers_beside_others():
+    both = np.ones((2, 3), np.uint8), np.full((1, 3), 0.5)
+    assert concat_rows(*both).tolist() == [[1] * 3] * 2 + [[0.5] * 3]

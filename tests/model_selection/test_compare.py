@@ -13,6 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import (
+    KFold,
     LeaveOneGroupOut,
     RepeatedStratifiedKFold,
     ShuffleSplit,
@@ -21,11 +22,13 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils import Bunch
 
 from sklearn_ssl import SCARF, AutoSSL, MaskedFeatures, SimCLR
 from sklearn_ssl._candidates import RawFeatures
 from sklearn_ssl._paired import corrected_error
 from sklearn_ssl.model_selection import UnlabeledSplit, compare_representations
+from sklearn_ssl.model_selection.compare import _decide
 from sklearn_ssl.views import Corruption
 from tests.helpers import make, make_data
 
@@ -425,3 +428,39 @@ def test_bad_parameters(wine):
         compare_representations([Noise()], *wine, cv=cv)
     with pytest.raises(ValueError, match="train_sizes"):
         compare_representations([Noise()], *wine, train_size=1000)
+
+
+def test_principal_components_hold_95_percent_of_the_variance(wine):
+    found = compare_representations([Noise()], *wine, cv=3)
+    assert found.estimators["PCA"][1].n_components == 0.95
+
+
+def test_of_two_that_exceed_the_noise_the_higher_mean_is_used():
+    found = Bunch(
+        test_scores_mean={"raw": 0.5, "a": 0.9, "b": 0.8},
+        gains={"a": 0.4, "b": 0.3},
+        noise={"a": 0.35, "b": 0.01},
+        score_name="Accuracy",
+        train_size=9,
+    )
+    assert _decide(found)[0] == "a"
+
+
+def test_targets_are_judged_by_ridge_regression():
+    X, y = load_diabetes(return_X_y=True)
+    options = {"cv": 3, "random_state": 0}
+    found = compare_representations([Noise()], X, y + 0.5, **options)
+    options["classifier"] = Ridge()
+    expected = compare_representations([Noise()], X, y + 0.5, **options)
+    assert_array_equal(found.test_scores["raw"], expected.test_scores["raw"])
+    assert found.test_scores_mean["raw"] > 0.4
+
+
+def test_targets_taken_for_rare_classes_are_a_warning(wine):
+    X, _ = wine
+    prices = 100 + np.arange(len(X)) % 45
+    options = {"cv": KFold(5), "train_size": 100, "n_draws": 1}
+    with pytest.warns(UserWarning, match=r"holds 45 whole .*classifier=Ridge\(\)"):
+        compare_representations([Noise()], X, prices, **options)
+    compare_representations([Noise()], X, prices, **options, classifier=Ridge())
+    compare_representations([Noise()], *wine, **options | {"cv": 3})

@@ -129,7 +129,7 @@ def expected_loss(objective, output, batch, missing_columns, sizes, edges):
                 scaled = (target - (k - 1) / 2) / scale if k > 1 else 0.0
                 errors["numbers"].append((output[i, j] - scaled) ** 2)
         for j, size in enumerate(sizes):
-            start = width + j * max(sizes)
+            start = width + sum(sizes[:j])
             code = batch["categories"][i, j]
             if code:
                 logits = output[i, start : start + size]
@@ -270,3 +270,14 @@ def test_transform_returns_the_encoder_not_the_head():
 def test_invalid_parameters(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
         BinPrediction(**{name: value}).fit(WINE)
+
+
+@every_objective
+def test_the_encoder_sees_the_varied_row_alone(objective, mixed):
+    task, batch = ready_task(untrained(mixed, objective=objective), mixed)
+    seen = []
+    task.encoder.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    views, _ = watch(task)
+    task(**batch)
+    assert torch.equal(seen[0], task.inputs(views[0]))
+    assert not torch.equal(seen[0], task.inputs(batch))

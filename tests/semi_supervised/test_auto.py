@@ -3,6 +3,7 @@
 import math
 import pickle
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -665,3 +666,13 @@ def test_targets_of_minus_one_among_objects():
     scores = auto.fit(X, y).scores_
     assert auto.fit(X, y.astype(object)).n_labeled_ == len(y)
     assert_array_equal(auto.scores_["raw"], scores["raw"])
+
+
+def test_thresholds_are_those_of_the_folds():
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    y = np.arange(200) % 2
+    auto = AutoSSL(methods={"p": PCA(2)}, prior_labels=7, random_state=0).fit(X, y)
+    gain = auto.scores_["p"] - auto.scores_["raw"]
+    error = math.sqrt((1 / len(gain) + 40 / 160) * gain.var(ddof=1))
+    expected = NormalDist().inv_cdf(0.75) * error * math.sqrt(1 + 7 / 200)
+    assert auto.thresholds_["p"] == pytest.approx(expected)

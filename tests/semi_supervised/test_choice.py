@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sklearn_ssl.semi_supervised._choice import choose
+from sklearn_ssl.semi_supervised._choice import choose, inner_folds
 
 
 def _scores(gain, spread, n_folds=10):
@@ -93,3 +93,14 @@ def test_how_often_what_gains_nothing_is_chosen():
         choose({"raw": np.zeros(25), "a": x}, "raw", 8, 2, 5)[0] == "a" for x in noise
     ]
     assert np.mean(corrected) < np.mean(chosen) / 2
+
+
+def test_repeats_count_the_rows_that_are_scored():
+    labels = np.r_[np.repeat([0, 1], 300), np.arange(2, 502)]
+    assert len(inner_folds(labels, 5, True, 0)) == 5 * 3
+
+
+def test_an_infinite_prior_keeps_the_base_even_without_a_spread():
+    scores = {"raw": np.zeros(10), "a": np.ones(10)}
+    name, _, thresholds = choose(scores, "raw", 40, 10, np.inf)
+    assert name == "raw" and thresholds["a"] == np.inf
