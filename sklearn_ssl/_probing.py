@@ -221,11 +221,12 @@ def _probed(method, X, random_state=0):
     import torch
 
     from sklearn_ssl.engine.batches import Rows, TensorSource
+    from sklearn_ssl.engine.guards import made_on_cpu
     from sklearn_ssl.engine.random import SCORE, as_seed, make_generator
 
     arrays = method._read(method.modality_, X)
     network = method._network
-    with network._lock:  # probing swaps the task's generator
+    with network._lock, made_on_cpu():  # probing swaps the task's generator
         task = network.task
         source = TensorSource(arrays, task.shift.device)
 

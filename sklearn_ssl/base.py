@@ -27,7 +27,7 @@ from sklearn_ssl.engine.callbacks import (
     EpochCallbacks,
     with_callbacks,
 )
-from sklearn_ssl.engine.guards import pinned_threads, unchanged_on_error
+from sklearn_ssl.engine.guards import made_on_cpu, pinned_threads, unchanged_on_error
 from sklearn_ssl.exceptions import TrainingDivergedError, warn_if_collapsed
 from sklearn_ssl.modalities import as_2d, read_rows, resolve_modality, with_unlabeled
 from sklearn_ssl.views import resolve_views
@@ -268,7 +268,7 @@ class SSLTransformer(
         max_epochs = int(np.clip(self.modality_.rows_to_see / n_rows, *_EPOCH_BOUNDS))
         self.max_epochs_ = unless_auto(self.max_epochs, max_epochs)
         callbacks = EpochCallbacks(self, X, y, self.max_epochs_)
-        with pinned_threads(self.n_threads) as self.n_threads_:
+        with made_on_cpu(), pinned_threads(self.n_threads) as self.n_threads_:
             training = self._start(arrays, previous, self.max_epochs_)
 
             def fitted_now():
@@ -295,7 +295,7 @@ class SSLTransformer(
         self._check_parameters()
         previous = vars(self).get("_network")
         arrays = self._read_training_rows(X, previous)
-        with pinned_threads(self.n_threads) as self.n_threads_:
+        with made_on_cpu(), pinned_threads(self.n_threads) as self.n_threads_:
             session = vars(self).get("_session") or self._start(arrays, previous)
             before = session.state_dict()
             goes_on = previous is not None and previous.returns_what(self)

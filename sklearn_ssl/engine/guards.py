@@ -1,4 +1,4 @@
-"""What a fit leaves as it was: the number of threads, and itself if it fails."""
+"""What a fit finds and leaves as it was: threads, torch's defaults, and itself."""
 
 import threading
 from contextlib import contextmanager
@@ -45,6 +45,21 @@ def pinned_threads(n_threads):
         with _lock:
             _fits -= 1
             torch.set_num_threads(found)
+
+
+@contextmanager
+def made_on_cpu():
+    """Make tensors on the CPU, also after a ``torch.set_default_device``.
+
+    What belongs elsewhere is moved there, or made there, by name.
+    """
+    import torch
+
+    if torch.get_default_device().type == "cpu":
+        yield  # without the mode, which every call of torch passes through
+    else:
+        with torch.device("cpu"):
+            yield
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 from sklearn_ssl._arrays import count_rows, spread_rows
 from sklearn_ssl.engine.batches import TensorSource, as_tensor
 from sklearn_ssl.engine.devices import resolve_device
+from sklearn_ssl.engine.guards import made_on_cpu
 from sklearn_ssl.engine.task import build_task
 from sklearn_ssl.engine.training import pretext_loss
 
@@ -58,7 +59,7 @@ class FittedNetwork:
     @property
     def task(self):
         """The task on its device, in evaluation mode."""
-        with self._lock:
+        with self._lock, made_on_cpu():
             if self._task is None:
                 task = build_task(**self.recipe)
                 if self.weights is not None:
@@ -92,8 +93,9 @@ class FittedNetwork:
         embedding : ndarray of shape (n, d), float32
         """
         task = self.task
-        embedding = torch.empty(count_rows(arrays), len(task.shift))
-        with torch.inference_mode(), _WideProducts():
+        shape = count_rows(arrays), len(task.shift)
+        with torch.inference_mode(), made_on_cpu(), _WideProducts():
+            embedding = torch.empty(shape, dtype=torch.float32)
             for part, batch in self._tiles(arrays):
                 rows = embedding[part]
                 rows.copy_(task.encode(task.inputs.prepare(batch))[: len(rows)])
@@ -115,7 +117,7 @@ class FittedNetwork:
         mapped : ndarray of n rows
         """
         task = self.task
-        with torch.inference_mode(), _WideProducts():
+        with torch.inference_mode(), made_on_cpu(), _WideProducts():
             parts = [function(task, batch).cpu() for _, batch in self._tiles(arrays)]
             return torch.cat(parts)[: count_rows(arrays)].numpy()
 
@@ -168,7 +170,7 @@ class FittedNetwork:
 
     def score(self, arrays, batch_size):
         """Minus the mean pretext loss of rows on a fixed corruption."""
-        with self._lock:  # scoring swaps the task's generator
+        with self._lock, made_on_cpu():  # scoring swaps the task's generator
             source = TensorSource(arrays, self.task.shift.device)
             return -pretext_loss(self.task, source, batch_size)
 

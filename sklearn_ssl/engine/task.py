@@ -193,7 +193,17 @@ def build_task(method, modality, encoder, views, n_rows, max_epochs, seed, n_tar
     -------
     task : Task
         On the CPU, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If torch makes tensors of another type than float32 by default.
     """
+    if (dtype := torch.get_default_dtype()) != torch.float32:
+        raise ValueError(
+            f"torch's default dtype is {dtype}, but networks are made of float32. Call "
+            "torch.set_default_dtype(torch.float32)."
+        )
     with seeded_initialization(make_generator(seed, WEIGHTS)):
         inputs = modality.input_layer()
         shape = method._encoder_shape(inputs.output_shape)

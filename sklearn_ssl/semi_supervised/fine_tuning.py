@@ -12,7 +12,7 @@ from sklearn_ssl._frozen import thaw
 from sklearn_ssl._labels import uses_labels
 from sklearn_ssl._parameters import check_number, check_option, unless_auto
 from sklearn_ssl.base import SSLTransformer
-from sklearn_ssl.engine.guards import pinned_threads
+from sklearn_ssl.engine.guards import made_on_cpu, pinned_threads
 from sklearn_ssl.modalities import resolve_modality
 from sklearn_ssl.views import Identity
 
@@ -155,6 +155,7 @@ def resolve_fine_tuning(fine_tune, transformer):
     return fine_tune
 
 
+@made_on_cpu()
 def check_holds_out(settings, labels):
     """Raise ValueError if early stopping is asked for, but has no row to judge by.
 
@@ -203,6 +204,7 @@ def check_views_vary(settings, transformer, X):
         )
 
 
+@made_on_cpu()
 def fine_tune(transformer, X, settings, *, X_all=None, seed=None, **labels):
     """Train a copy of a fitted transformer together with a head.
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import random
 import sys
 import threading
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ssl import SCARF
+from sklearn_ssl import SCARF, FineTuning, SSLClassifier
+from sklearn_ssl._probing import embed_views
 from tests.helpers import METHODS, SPOILS, make, make_array, run_python, spoil_loss
 
 
@@ -86,12 +88,70 @@ def test_global_state_after_an_error(
     assert_same_state(before)
 
 
+@pytest.fixture
+def elsewhere():
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("cls", METHODS)
+def test_default_device_has_no_say(cls, elsewhere):
+    X = make_array(cls)
+    model = make(cls).fit(X)
+    Z = model.transform(X)
+    fresh = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(fresh.transform(X), Z)
+    fresh.partial_fit(X)
+    score, knows = model.score(X), embed_views(model, X)
+    torch.set_default_device(None)
+    same = make(cls).fit(X)
+    np.testing.assert_array_equal(same.transform(X), Z)
+    assert same.score(X) == score
+    np.testing.assert_array_equal(embed_views(same, X), knows)
+
+
+def test_default_device_has_no_say_in_fine_tuning(elsewhere):
+    X = make_array(SCARF)
+    y = np.arange(len(X)) % 2
+    model = SSLClassifier(make(SCARF), fine_tune=FineTuning(max_epochs=1))
+    probabilities = model.fit(X, y).predict_proba(X)
+    torch.set_default_device(None)
+    np.testing.assert_array_equal(model.fit(X, y).predict_proba(X), probabilities)
+
+
+@pytest.fixture
+def float64():
+    def set_it():
+        torch.set_default_dtype(torch.float64)
+
+    yield set_it
+    torch.set_default_dtype(torch.float32)
+
+
+def test_other_default_dtype_is_an_error_that_says_so(float64):
+    float64()
+    with pytest.raises(ValueError, match=r"default dtype is torch.float64.*Call torch"):
+        make(SCARF).fit(make_array(SCARF))
+
+
+def test_transform_is_float32_whatever_the_default_dtype(float64):
+    X = make_array(SCARF)
+    model = make(SCARF).fit(X)
+    Z = model.transform(X)
+    float64()
+    same = model.transform(X)
+    assert same.dtype == np.float32
+    np.testing.assert_array_equal(same, Z)
+
+
 def test_first_fit_leaves_global_state_alone():
     """A flag once set would be the same before and after all later fits."""
     code = """
 import logging, random
 import numpy as np, torch
-from sklearn_ssl import SCARF
+from sklearn_ssl import SCARF, FineTuning, SSLClassifier
+from sklearn_ssl._probing import embed_views
 X = np.random.default_rng(0).random((40, 5))
 def state():
     return (random.getstate(), str(np.random.get_state()), np.geterr(),
