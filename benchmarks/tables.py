@@ -29,8 +29,8 @@ not run again.
         DenoisingAutoencoder AutoSSL --save tables_more.csv
     python benchmarks/tables.py --unseen --seeds 3 --jobs 2 --methods SimCLR
         DenoisingAutoencoder SubTab AutoSSL --save tables_unseen.csv
-    python benchmarks/tables.py --jobs 2 --methods VIME MaskedFeatures SwitchTab
-        --save tables_others.csv
+    python benchmarks/tables.py --seeds 3 --jobs 2 --max-time 60 --methods VIME
+        MaskedFeatures SwitchTab --save tables_others.csv
     python benchmarks/tables.py --openml credit-g --methods SimCLR --seeds 2
 """
 
