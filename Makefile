@@ -6,8 +6,9 @@ BIN := .venv/bin
 demo: .venv/demo
 	$(BIN)/python benchmarks/demo.py --picture label_efficiency.png
 
+# As many processes as cores, of one thread each: more would wait for one another.
 test: .venv/test lint
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: .venv/test
 	$(BIN)/ruff check .
