@@ -14,7 +14,16 @@ import torch
 
 from sklearn_ssl import SCARF, FineTuning, SSLClassifier
 from sklearn_ssl._probing import embed_views
-from tests.helpers import METHODS, SPOILS, make, make_array, run_python, spoil_loss
+from tests.helpers import (
+    CASES,
+    METHODS,
+    SPOILS,
+    make,
+    make_array,
+    make_data,
+    run_python,
+    spoil_loss,
+)
 
 
 def global_state():
@@ -95,17 +104,17 @@ def elsewhere():
     torch.set_default_device(None)
 
 
-@pytest.mark.parametrize("cls", METHODS)
-def test_default_device_has_no_say(cls, elsewhere):
-    X = make_array(cls)
-    model = make(cls).fit(X)
+@pytest.mark.parametrize("cls, modality", CASES)
+def test_default_device_has_no_say(cls, modality, elsewhere):
+    X = make_data(modality)
+    model = make(cls, modality=modality).fit(X)
     Z = model.transform(X)
     fresh = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(fresh.transform(X), Z)
     fresh.partial_fit(X)
     score, knows = model.score(X), embed_views(model, X)
     torch.set_default_device(None)
-    same = make(cls).fit(X)
+    same = make(cls, modality=modality).fit(X)
     np.testing.assert_array_equal(same.transform(X), Z)
     assert same.score(X) == score
     np.testing.assert_array_equal(embed_views(same, X), knows)
